@@ -1,0 +1,199 @@
+"""Recordings as plain files below one folder."""
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from calls_core.errors import PresignedUrlsUnavailable, RecordingExists, RecordingNotFound, StorageUnavailable
+from calls_core.faultpoint import faultpoint
+from calls_core.ports import PresignedUrl, RecordingStorage, StoredFile
+
+PIECE: Final = 256 * 1024
+_UNFINISHED: Final = ".unfinished"
+
+
+class LocalStorage(RecordingStorage):
+    """Fills a temporary file, syncs it, then links it: a crash or a power cut never shows half a recording.
+
+    The order is that of Garage's block store: write, fsync the file, give it its name, fsync the folder. A writer holds
+    a lock on its temporary file, which ends with its process, so that leftovers of dead writers can be told from files
+    that are being written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._unfinished = root / _UNFINISHED
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredFile:
+        with _disk_errors():
+            part, descriptor = await asyncio.to_thread(self._open_part)
+        try:
+            digest, size = hashlib.sha256(), 0
+            async for chunk in chunks:
+                # Written and hashed right here: a thread hop for every 64 kB costs more than it frees.
+                digest.update(chunk)
+                size += len(chunk)
+                with _disk_errors():
+                    _write_all(descriptor, chunk)
+            faultpoint("fs.written")
+            with _disk_errors():
+                await asyncio.to_thread(self._publish, part, descriptor, self._root / key)
+            return StoredFile(size, digest.hexdigest())
+        finally:
+            os.close(descriptor)
+            part.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        with _disk_errors():
+            try:
+                file = await asyncio.to_thread((self._root / key).open, "rb")
+            except FileNotFoundError:
+                raise RecordingNotFound(_missing(key)) from None
+
+        async def pieces() -> AsyncIterator[bytes]:
+            left = None if end is None else end - start
+            while left is None or left > 0:
+                with _disk_errors():
+                    piece = await asyncio.to_thread(file.read, PIECE if left is None else min(PIECE, left))
+                if not piece:
+                    return
+                if left is not None:
+                    left -= len(piece)
+                yield piece
+
+        with file:
+            file.seek(start)
+            yield pieces()
+
+    @asynccontextmanager
+    async def local_copy(self, key: str, size_bytes: int) -> AsyncIterator[Path]:
+        path = self._root / key
+        with _disk_errors():
+            try:
+                found = await asyncio.to_thread(path.stat)
+            except FileNotFoundError:
+                raise RecordingNotFound(_missing(key)) from None
+        if found.st_size != size_bytes:
+            msg = f"{key} has {found.st_size} bytes and should have {size_bytes}"
+            raise RecordingNotFound(msg)
+        yield path
+
+    async def delete(self, key: str) -> None:
+        def remove() -> None:
+            path = self._root / key
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another recording lives in this folder
+                path.parent.rmdir()
+
+        with _disk_errors():
+            await asyncio.to_thread(remove)
+
+    async def clear_leftovers(self) -> int:
+        with _disk_errors():
+            return await asyncio.to_thread(self._clear_leftovers)
+
+    async def check(self) -> None:
+        with _disk_errors():
+            part, descriptor = await asyncio.to_thread(self._open_part)
+            os.close(descriptor)
+            part.unlink(missing_ok=True)
+
+    async def presign(self, key: str, filename: str, media_type: str, lifetime: timedelta) -> PresignedUrl:  # noqa: ARG002 (the port's)
+        msg = f"{filename!r} is kept in a local folder; download it through the API"
+        raise PresignedUrlsUnavailable(msg)
+
+    def _open_part(self) -> tuple[Path, int]:
+        """Create a temporary file and lock it; begin anew when the sweep was quicker than the lock."""
+        self._unfinished.mkdir(parents=True, exist_ok=True)
+        while True:
+            part = self._unfinished / f"{uuid4().hex}.part"
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            if _lock(descriptor) and os.fstat(descriptor).st_nlink == 1:
+                return part, descriptor
+            os.close(descriptor)
+
+    def _publish(self, part: Path, descriptor: int, target: Path) -> None:
+        os.fsync(descriptor)
+        faultpoint("fs.synced")
+        new_folder = not target.parent.exists()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(part, target)  # atomic, and refuses to overwrite
+        except FileExistsError:
+            msg = f"{target.name} is taken"
+            raise RecordingExists(msg) from None
+        faultpoint("fs.linked")
+        _sync_folder(target.parent)
+        if new_folder:
+            _sync_folder(self._root)
+        faultpoint("fs.folder_synced")
+
+    def _clear_leftovers(self) -> int:
+        removed = 0
+        for part in self._unfinished.glob("*.part"):
+            try:
+                descriptor = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            try:
+                if _lock(descriptor):
+                    part.unlink(missing_ok=True)
+                    removed += 1
+            finally:
+                os.close(descriptor)
+        return removed
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _missing(key: str) -> str:
+    return f"there is no file {key}"
+
+
+_ADVICE: Final = {
+    errno.ENOSPC: "free some space on the disk",
+    errno.EDQUOT: "raise the quota or free some space",
+    errno.EROFS: "mount the disk writable",
+    errno.EACCES: "let the service write to RECORDINGS_DIR",
+    errno.EMFILE: "raise the limit of open files",
+}
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Wrap our own disk work only: a sender that hangs up raises an OSError too."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "look at the disk that holds RECORDINGS_DIR")
+        msg = f"{error.strerror or error}: {advice}"
+        raise StorageUnavailable(msg) from error

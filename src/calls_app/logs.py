@@ -1,0 +1,43 @@
+"""What the service writes to standard error."""
+
+import logging
+import logging.config
+from typing import Any
+
+import structlog
+
+from calls_app.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every log line of this process through structlog: text for people, JSON for machines.
+
+    Lines carry what was bound to structlog's context, such as ``request_id`` and ``call_id``.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if settings.log_format == "json":
+        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        last += [structlog.dev.ConsoleRenderer(colors=False)]
+    config: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": last,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": settings.log_level},
+        "loggers": {name: {"level": "WARNING"} for name in ("taskiq", "alembic", "aiosqlite", "httpcore2", "httpx2")},
+    }
+    logging.config.dictConfig(config)

@@ -1,0 +1,1 @@
+"""The domain of Calls: no I/O, no framework, the standard library and pluggy only."""

@@ -1,0 +1,344 @@
+"""Everything the core can refuse to do.
+
+    CallsError
+    |-- InvalidInput
+    |   |-- InvalidCall
+    |   |-- InvalidQuery
+    |   |-- UnsupportedExtension
+    |   |-- EmptyRecording
+    |   |-- DigestMismatch
+    |   `-- UnknownAnalyzer
+    |-- TooLarge
+    |-- NotFound
+    |   |-- CallNotFound
+    |   |-- RecordingNotFound
+    |   |-- NoWaveform
+    |   `-- NoTranscript
+    |-- Conflict
+    |   |-- IllegalTransition
+    |   |-- RecordingExists
+    |   |-- ExternalIdTaken
+    |   |-- StillProcessing
+    |   |-- StaleCall
+    |   `-- LeaseLost
+    |-- UploadExpired
+    |-- PresignedUrlsUnavailable
+    |-- Unavailable
+    |   |-- RepositoryUnavailable
+    |   |-- StorageUnavailable
+    |   |-- SourceUnavailable
+    |   `-- IntakePaused
+    `-- AnalysisFailed
+        |-- AudioRefused
+        |   |-- NotAudio
+        |   |-- NoAudioStream
+        |   |-- AudioTooLong
+        |   |-- AudioTooComplex
+        |   `-- DecoderExhausted
+        |-- DecoderDied
+        |-- AnalyzerCrashed
+        |-- AnalyzerMissing
+        |-- StepTimedOut
+        |-- RecordingLost
+        |-- SourceRefused
+        |-- WorkerLost
+        |-- DeadlineExceeded
+        `-- NeedsFailedStep
+
+Adapters raise these and nothing else; whatever a library throws is chained with ``raise ... from``.
+``code`` is public API: clients match on it, so it never changes. The docstring of a class is the title that
+a client reads; the message says what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something failed, or what limits a finding: a stable *code* and a sentence for people."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with an input. *pointer* is a JSON pointer (RFC 6901), such as ``/caller``."""
+
+    pointer: str
+    detail: str
+
+
+class CallsError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal"
+
+    @property
+    def reason(self) -> Reason:
+        """This error as data, to be stored with a call or a step."""
+        return Reason(self.code, str(self))
+
+
+class InvalidInput(CallsError):
+    """The request cannot be understood."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+
+
+class InvalidCall(InvalidInput):
+    """The fields of the call are not valid."""
+
+    code = "invalid-call"
+
+
+class InvalidQuery(InvalidInput):
+    """The search cannot be understood."""
+
+    code = "invalid-query"
+
+
+class UnsupportedExtension(InvalidInput):
+    """Files with this extension are not accepted."""
+
+    code = "unsupported-extension"
+
+
+class EmptyRecording(InvalidInput):
+    """The file holds no bytes."""
+
+    code = "empty-recording"
+
+
+class DigestMismatch(InvalidInput):
+    """The bytes that arrived are not the bytes that were announced."""
+
+    code = "digest-mismatch"
+
+
+class UnknownAnalyzer(InvalidInput):
+    """The recording has no step of this name."""
+
+    code = "unknown-analyzer"
+
+
+class TooLarge(CallsError):
+    """The upload is larger than this service accepts."""
+
+    code = "too-large"
+
+
+class NotFound(CallsError):
+    """There is nothing here."""
+
+    code = "not-found"
+
+
+class CallNotFound(NotFound):
+    """No call has this id."""
+
+    code = "call-not-found"
+
+
+class RecordingNotFound(NotFound):
+    """The call has no recording yet."""
+
+    code = "recording-not-found"
+
+
+class NoWaveform(NotFound):
+    """No analyzer has measured this recording."""
+
+    code = "no-waveform"
+
+
+class NoTranscript(NotFound):
+    """No analyzer has transcribed this recording."""
+
+    code = "no-transcript"
+
+
+class Conflict(CallsError):
+    """The request does not fit the present state."""
+
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """A call in this status cannot do that."""
+
+    code = "illegal-transition"
+
+
+class RecordingExists(Conflict):
+    """The call already has a recording."""
+
+    code = "recording-exists"
+
+
+class ExternalIdTaken(Conflict):
+    """Another call with other content has this external_id."""
+
+    code = "external-id-taken"
+
+
+class StillProcessing(Conflict):
+    """The recording is being processed."""
+
+    code = "still-processing"
+
+
+class StaleCall(Conflict):
+    """The call was changed by someone else at the same time."""
+
+    code = "stale-call"
+
+
+class LeaseLost(Conflict):
+    """Another worker holds the job by now."""
+
+    code = "lease-lost"
+
+
+class UploadExpired(CallsError):
+    """The upload took too long and its bytes were cleared away."""
+
+    code = "upload-expired"
+
+
+class PresignedUrlsUnavailable(CallsError):
+    """Recordings are not kept in S3 here."""
+
+    code = "presigned-urls-unavailable"
+
+
+class Unavailable(CallsError):
+    """A part behind this service does not answer."""
+
+    code = "unavailable"
+
+
+class RepositoryUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "database-unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    """The audio storage does not answer."""
+
+    code = "storage-unavailable"
+
+
+class SourceUnavailable(Unavailable):
+    """The address that the recording is pulled from does not answer."""
+
+    code = "source-unavailable"
+
+
+class IntakePaused(Unavailable):
+    """New calls are not accepted at the moment."""
+
+    code = "intake-paused"
+
+
+class AnalysisFailed(CallsError):
+    """A step could not be done."""
+
+    code = "analysis-failed"
+
+
+class AudioRefused(AnalysisFailed):
+    """The audio is not fit to be decoded; trying again would end the same way."""
+
+    code = "audio-refused"
+
+
+class NotAudio(AudioRefused):
+    """The file is not audio in a format that we decode."""
+
+    code = "not-audio"
+
+
+class NoAudioStream(AudioRefused):
+    """The file has no audio in it."""
+
+    code = "no-audio-stream"
+
+
+class AudioTooLong(AudioRefused):
+    """The audio is longer than this service accepts."""
+
+    code = "audio-too-long"
+
+
+class AudioTooComplex(AudioRefused):
+    """The audio has more channels or a higher sample rate than any telephone call."""
+
+    code = "audio-too-complex"
+
+
+class DecoderExhausted(AudioRefused):
+    """Decoding passed its limit of time or memory."""
+
+    code = "decoder-exhausted"
+
+
+class DecoderDied(AnalysisFailed):
+    """The decoder process died."""
+
+    code = "decoder-died"
+
+
+class AnalyzerCrashed(AnalysisFailed):
+    """The analyzer raised an error of its own."""
+
+    code = "analyzer-crashed"
+
+
+class AnalyzerMissing(AnalysisFailed):
+    """The analyzer of this step is not installed in the worker."""
+
+    code = "analyzer-missing"
+
+
+class StepTimedOut(AnalysisFailed):
+    """The step did not end in time."""
+
+    code = "step-timed-out"
+
+
+class RecordingLost(AnalysisFailed):
+    """The stored audio is missing or shorter than it was when it was accepted."""
+
+    code = "recording-lost"
+
+
+class SourceRefused(AnalysisFailed):
+    """The recording cannot be pulled from its address."""
+
+    code = "source-refused"
+
+
+class WorkerLost(AnalysisFailed):
+    """Every worker that took this recording died."""
+
+    code = "worker-lost"
+
+
+class DeadlineExceeded(AnalysisFailed):
+    """The recording could not be processed before its deadline."""
+
+    code = "deadline-exceeded"
+
+
+class NeedsFailedStep(AnalysisFailed):
+    """A step that this one builds on failed."""
+
+    code = "needs-failed-step"

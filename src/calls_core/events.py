@@ -1,0 +1,29 @@
+"""What happened to a call, as others may be told."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from calls_core.recording import CallId
+
+EventId = NewType("EventId", UUID)
+
+
+class EventType(StrEnum):
+    CALL_CREATED = "call.created"
+    RECORDING_ATTACHED = "recording.attached"
+    CALL_READY = "call.ready"
+    CALL_FAILED = "call.failed"
+    CALL_DELETED = "call.deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact about a call. It keeps its *id* for ever, however often it is told."""
+
+    id: EventId
+    type: EventType
+    call_id: CallId
+    occurred_at: datetime

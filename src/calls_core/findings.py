@@ -1,0 +1,119 @@
+"""What analyzers report about a recording, as typed values.
+
+Times are seconds from the start of the recording, to the millisecond. Levels are dBFS of a full-scale square
+wave; digital silence, minus infinity in truth, is `LEVEL_FLOOR_DBFS`, because JSON has no infinity.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from calls_core.errors import Reason
+
+LEVEL_FLOOR_DBFS: Final = -96.0
+
+JsonValue: TypeAlias = Any
+"""Whatever JSON can say: objects, lists, strings, numbers, booleans and null."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceMark:
+    """A stretch below the silence threshold. *channel* counts from 0; None means all channels at once."""
+
+    start_sec: float
+    end_sec: float
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peaks:
+    """The lowest and highest sample of equal stretches of time, for drawing a waveform.
+
+    *data* holds signed 8-bit numbers: for every point, for every channel, the minimum and then the maximum
+    (the order of BBC audiowaveform's JSON, https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md).
+    A point stands for *samples_per_point* samples; the last one may stand for fewer.
+    """
+
+    channels: int
+    sample_rate_hz: int
+    samples_per_point: int
+    data: bytes
+
+    @property
+    def points(self) -> int:
+        return len(self.data) // (2 * self.channels)
+
+    def merged(self, points: int) -> "Peaks":
+        """Return the finest peaks of at most *points* points that whole points of these can be merged into."""
+        factor = -(-self.points // points)
+        if factor <= 1:
+            return self
+        lanes = 2 * self.channels
+        signed = memoryview(self.data).cast("b")
+        picks = [min, max] * self.channels
+        columns = [signed[lane::lanes].tolist() for lane in range(lanes)]
+        merged = bytearray()
+        for start in range(0, self.points, factor):
+            for pick, column in zip(picks, columns, strict=True):
+                merged.append(pick(column[start : start + factor]) & 0xFF)
+        return Peaks(
+            channels=self.channels,
+            sample_rate_hz=self.sample_rate_hz,
+            samples_per_point=self.samples_per_point * factor,
+            data=bytes(merged),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """The physical facts of a recording, measured on decoded samples and never read from a header.
+
+    *codec* is FFmpeg's name (``pcm_mulaw``, ``amr_nb``, ``opus``); *sample_rate_hz* and *channels* are those of the
+    decoded audio. *levels_dbfs* has one row per channel and in it one RMS level for every second begun.
+    """
+
+    duration_sec: float
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    silence_marks: tuple[SilenceMark, ...]
+    levels_dbfs: tuple[tuple[float, ...], ...]
+    peaks: Peaks
+    caveat: Reason | None = None
+
+    @property
+    def silence_sec(self) -> float:
+        """How long all channels were silent at once."""
+        return sum(mark.end_sec - mark.start_sec for mark in self.silence_marks if mark.channel is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One stretch of speech. *channel* counts from 0; None when the speakers share one channel."""
+
+    start_sec: float
+    end_sec: float
+    text: str
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was said. *language* is a BCP 47 tag where it is known."""
+
+    text: str
+    segments: tuple[Segment, ...] = ()
+    language: str | None = None
+    caveat: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Whatever else an analyzer found, as a JSON object of its own making."""
+
+    values: Mapping[str, JsonValue]
+    caveat: Reason | None = None
+
+
+Finding: TypeAlias = Signal | Transcript | Facts
+"""*caveat* tells what limits a finding, such as ``truncated`` audio: readers see it as the error of a done step."""

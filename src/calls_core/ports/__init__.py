@@ -1,0 +1,39 @@
+"""What the core calls: Protocols whose docstrings are the contracts that every adapter is tested against."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
+from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
+from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
+from calls_core.ports.work import Holds, JobQueue, WakeUps
+
+Clock: TypeAlias = Callable[[], datetime]
+"""The present moment, in UTC."""
+
+NewId: TypeAlias = Callable[[], UUID]
+"""A new UUID, version 7: later ones sort after earlier ones."""
+
+__all__ = [
+    "Acceptance",
+    "Analyzer",
+    "Analyzers",
+    "Audio",
+    "AudioDecoder",
+    "AudioSource",
+    "CallRepository",
+    "CallSearch",
+    "Clock",
+    "DecodedAudio",
+    "Holds",
+    "IntakeState",
+    "IntakeSwitch",
+    "JobQueue",
+    "NewId",
+    "PresignedUrl",
+    "RecordingStorage",
+    "StoredFile",
+    "WakeUps",
+]

@@ -1,0 +1,102 @@
+"""Decoding audio and finding things out about it."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from calls_core.errors import Reason
+from calls_core.findings import Finding
+from calls_core.recording import StepPlan
+
+
+class DecodedAudio(Protocol):
+    """Samples on their way out of the decoder: iterate once.
+
+    Every item has one ``bytes`` per channel, equally long, of signed 16-bit samples in native byte order; no more than
+    about four seconds at a time. *caveat* is set after the last item, when only a part could be decoded.
+    """
+
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    caveat: Reason | None
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[tuple[bytes, ...]]: ...
+
+
+class AudioDecoder(Protocol):
+    """Turns untrusted audio into samples, in a child process with limits of its own."""
+
+    @abstractmethod
+    def decode(
+        self, path: Path, filename: str, *, sample_rate_hz: int | None = None
+    ) -> AbstractAsyncContextManager[DecodedAudio]:
+        """Decode the file at *path*; *filename* only helps with headerless formats. *sample_rate_hz* resamples.
+
+        Raises (on enter or while iterating):
+            AudioRefused: it cannot be decoded, and never will be.
+            DecoderDied: the child process crashed.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """A recording's audio, lent to one analyzer for one attempt.
+
+    *path* holds the untouched bytes as they came from a stranger: decode them with ``decoded()``, which does it in a
+    limited child process. *findings* are those of the steps before, by analyzer. Call ``progress`` with a number
+    from 0 to 1 now and then on long work.
+    """
+
+    path: Path
+    filename: str
+    decoder: AudioDecoder
+    findings: Mapping[str, Finding] = field(default_factory=lambda: MappingProxyType({}))
+    progress: Callable[[float], None] = lambda _share: None
+
+    def decoded(self, *, sample_rate_hz: int | None = None) -> AbstractAsyncContextManager[DecodedAudio]:
+        """Lend the decoded samples: ``async with audio.decoded() as samples: async for block in samples``."""
+        return self.decoder.decode(self.path, self.filename, sample_rate_hz=sample_rate_hz)
+
+
+class Analyzer(Protocol):
+    """Finds out something about a recording. Plugins need not inherit from this.
+
+    *name* is unique, lower case, and names the step; *version* is stored with each finding; *after* names the analyzers
+    whose findings it wants in ``audio.findings``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def after(self) -> Sequence[str]: ...
+
+    def analyze(self, audio: Audio) -> Awaitable[Finding]:
+        """Return what was found. Must not block the event loop: give heavy work to a process or a thread.
+
+        Raise ``AudioRefused`` when no retry can help; ``Unavailable`` when something outside is down, which is retried
+        until the deadline; anything else counts as an attempt.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzers:
+    """The analyzers that this process runs, in the order of ``ANALYZERS``."""
+
+    ordered: tuple[Analyzer, ...]
+
+    @property
+    def plan(self) -> tuple[StepPlan, ...]:
+        return tuple(StepPlan(analyzer=a.name, version=a.version, after=tuple(a.after)) for a in self.ordered)
+
+    def get(self, name: str) -> Analyzer | None:
+        return next((analyzer for analyzer in self.ordered if analyzer.name == name), None)

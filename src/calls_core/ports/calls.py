@@ -1,0 +1,127 @@
+"""Calls at rest, and finding them."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from calls_core.call import Call
+from calls_core.events import Event
+from calls_core.job import Job
+from calls_core.recording import CallId, Recording
+from calls_core.search import CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """All that one accepted recording brings into the database at once.
+
+    *held_key* is the hold that its bytes were written under; the acceptance takes it away. The hold being gone means
+    that the sweep has taken the bytes for abandoned.
+    """
+
+    call: Call
+    recording: Recording
+    job: Job
+    events: Sequence[Event]
+    held_key: str
+
+
+class CallRepository(Protocol):
+    """Calls and their recordings at rest. Each method is one transaction, durable when it returns.
+
+    Any of them may raise ``RepositoryUnavailable``: the outcome is then unknown.
+    """
+
+    @abstractmethod
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        """Store a new call and return it; if its ``external_id`` is taken, store nothing and return the holder."""
+
+    @abstractmethod
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
+        """Store a new call whose recording *job* shall pull from ``job.source``; as for ``add``."""
+
+    @abstractmethod
+    async def get(self, call_id: CallId) -> Call:
+        """Return the call as last saved.
+
+        Raises:
+            CallNotFound: no such call.
+        """
+
+    @abstractmethod
+    async def recording(self, call_id: CallId) -> Recording:
+        """Return the recording of a call, with its steps in order and its findings.
+
+        Raises:
+            CallNotFound: no such call.
+            RecordingNotFound: the call has no recording.
+        """
+
+    @abstractmethod
+    async def attach(self, acceptance: Acceptance) -> None:
+        """Save the call and store its recording, steps, job and events; drop the hold.
+
+        Raises:
+            CallNotFound: no such call.
+            RecordingExists: the call has a recording.
+            StaleCall: the call was saved by someone else since it was read.
+            UploadExpired: the hold is gone.
+        """
+
+    @abstractmethod
+    async def ingest(self, acceptance: Acceptance) -> Call:
+        """``add`` and ``attach`` in one: a new call with its recording. If the ``external_id`` is taken, store nothing
+        and return the holder; the hold then stays.
+
+        Raises:
+            UploadExpired: the hold is gone.
+        """
+
+    @abstractmethod
+    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+        """Save the call and the steps of its recording, and store a new job. Findings stay.
+
+        Raises:
+            CallNotFound: no such call.
+            StaleCall: the call was saved by someone else since it was read.
+        """
+
+    @abstractmethod
+    async def erase(self, call_id: CallId, event: Event) -> None:
+        """Remove the call, its recording, steps, findings, jobs and earlier events; store *event* and an entry in the
+        audit log. Its audio goes on a hold that has ended, so that the next sweep deletes it.
+
+        Raises:
+            CallNotFound: no such call.
+        """
+
+
+class CallSearch(Protocol):
+    """Finds calls. Any method may raise ``RepositoryUnavailable``."""
+
+    @abstractmethod
+    async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
+        """Return one page of the calls that fit, and how many fit in all."""
+
+    @abstractmethod
+    async def statistics(self, wanted: CallFilter, bucket: StatsBucket) -> Sequence[StatsRow]:
+        """Return a row for each bucket of time, by ``started_at`` in UTC, that a fitting call falls into, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeState:
+    accepting: bool = True
+    reason: str | None = None
+
+
+class IntakeSwitch(Protocol):
+    """Whether new calls are accepted: one state for all replicas, kept over restarts."""
+
+    @abstractmethod
+    async def state(self) -> IntakeState:
+        """Return the present state; accepting, unless something else was set."""
+
+    @abstractmethod
+    async def set(self, state: IntakeState) -> None:
+        """Change the state."""

@@ -1,0 +1,114 @@
+"""Work that must be done, and bytes that must not be forgotten."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from calls_core.call import Call
+from calls_core.errors import Reason
+from calls_core.events import Event
+from calls_core.job import Claim, JobId
+from calls_core.ports.calls import Acceptance
+from calls_core.recording import Recording
+
+
+class JobQueue(Protocol):
+    """Recordings that must be processed: the queue of record.
+
+    A claim is a lease with a fencing number, which every write of a worker carries: once somebody else has claimed
+    the job, or it is gone, the write changes nothing and raises ``LeaseLost``. Any method may raise
+    ``RepositoryUnavailable``.
+    """
+
+    @abstractmethod
+    async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
+        """Take the job named, or else the most urgent one, if it is queued and due; raise its attempt by one."""
+
+    @abstractmethod
+    async def claim_hopeless(self, worker: str, lease: timedelta) -> Claim | None:
+        """Take a job that shall be given up: past its deadline and not running, or its lease ended and its attempts
+        are used up. The attempt is not raised."""
+
+    @abstractmethod
+    async def renew(self, claim: Claim, lease: timedelta) -> None:
+        """Make the lease end *lease* from now."""
+
+    @abstractmethod
+    async def accept_pulled(self, claim: Claim, acceptance: Acceptance) -> None:
+        """Store the recording that a claimed job has pulled; call and job are left as they are.
+
+        Raises:
+            UploadExpired: the hold is gone.
+        """
+
+    @abstractmethod
+    async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
+        """Store the step of *analyzer* and, if it is done, its finding."""
+
+    @abstractmethod
+    async def finish(
+        self,
+        claim: Claim,
+        call: Call,
+        recording: Recording | None,
+        events: Sequence[Event],
+        *,
+        fresh: Collection[str] = (),
+    ) -> None:
+        """End the job: save the call, all steps, the findings of the *fresh* analyzers, and the events."""
+
+    @abstractmethod
+    async def put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
+        """Queue the job again, due after *delay*. With *burn_attempt* false, the attempt that the claim took is given
+        back: an outage or a shutdown is nobody's failure."""
+
+    @abstractmethod
+    async def requeue_expired(self) -> int:
+        """Queue every running job whose lease has ended and that is not hopeless, due now; return how many."""
+
+    @abstractmethod
+    async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:
+        """Return due jobs that no wake-up was sent for in the last *again_after*, and note that one is sent now."""
+
+    @abstractmethod
+    async def depth(self) -> Mapping[str, int]:
+        """Return how many jobs there are in each of the states ``queued`` and ``running``."""
+
+
+class Holds(Protocol):
+    """Stored bytes that no recording owns, each until a moment after which the sweep deletes them.
+
+    A hold is written before the first byte, renewed while bytes flow, and taken away by the transaction that makes
+    the recording. Any method may raise ``RepositoryUnavailable``.
+    """
+
+    @abstractmethod
+    async def hold(self, key: str, duration: timedelta) -> None:
+        """Start or renew the hold on *key*."""
+
+    @abstractmethod
+    async def renew(self, key: str, duration: timedelta) -> None:
+        """Make the hold end *duration* from now.
+
+        Raises:
+            UploadExpired: there is no such hold any more.
+        """
+
+    @abstractmethod
+    async def expired(self, limit: int) -> Sequence[str]:
+        """Return keys whose hold has ended and that nobody can claim any more: they are marked for deletion, and an
+        acceptance under them raises ``UploadExpired``."""
+
+    @abstractmethod
+    async def drop(self, key: str) -> None:
+        """Forget the hold: its bytes are deleted."""
+
+
+class WakeUps(Protocol):
+    """Tells workers at once what they would find by themselves a few seconds later."""
+
+    @abstractmethod
+    async def wake(self, job_id: JobId) -> None:
+        """Send a wake-up. Never raises and never waits long: one that cannot be sent is logged, and the sweep sends
+        another."""

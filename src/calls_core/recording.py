@@ -1,0 +1,298 @@
+"""The audio of a call, with one step per analyzer."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NewType
+from uuid import UUID
+
+from calls_core.errors import EmptyRecording, NeedsFailedStep, Reason, UnknownAnalyzer, UnsupportedExtension
+from calls_core.findings import Finding, Signal, SilenceMark, Transcript
+
+CallId = NewType("CallId", UUID)
+RecordingId = NewType("RecordingId", UUID)
+
+MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "wav": "audio/wav",
+        "mp3": "audio/mpeg",
+        "ogg": "audio/ogg",
+        "oga": "audio/ogg",
+        "opus": "audio/ogg",
+        "flac": "audio/flac",
+        "m4a": "audio/mp4",
+        "mp4": "audio/mp4",
+        "aac": "audio/aac",
+        "webm": "audio/webm",
+        "amr": "audio/amr",
+        "awb": "audio/amr-wb",
+        "gsm": "audio/gsm",
+        "wma": "audio/x-ms-wma",
+        "ulaw": "audio/basic",
+        "ul": "audio/basic",
+        "alaw": "audio/x-alaw-basic",
+        "al": "audio/x-alaw-basic",
+    }
+)
+"""The accepted extensions. They decide only whether we try; the decoder decides what a file is."""
+
+FILENAME_LIMIT: Final = 255
+
+
+class StepStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+FINAL_STATUSES: Final = frozenset({StepStatus.DONE, StepStatus.FAILED, StepStatus.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """An analyzer that a new recording shall pass, and the analyzers whose findings it builds on."""
+
+    analyzer: str
+    version: str
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One analyzer's run over one recording.
+
+    *error* of a step that is done is the caveat of its finding; of one that is pending, why the last attempt failed.
+    """
+
+    analyzer: str
+    version: str
+    after: tuple[str, ...] = ()
+    status: StepStatus = StepStatus.PENDING
+    attempts: int = 0
+    error: Reason | None = None
+    next_attempt_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """The audio of one call. Immutable: every change returns a new ``Recording``.
+
+    *storage_key* names the bytes in the recording storage and is random; *filename* is what the client called the
+    file, cleaned of what would hurt a terminal or a header, and is never a path.
+    """
+
+    id: RecordingId
+    call_id: CallId
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    storage_key: str
+    created_at: datetime
+    updated_at: datetime
+    steps: tuple[Step, ...] = ()
+    findings: Mapping[str, Finding] = MappingProxyType({})
+
+    @property
+    def signal(self) -> Signal | None:
+        """The physical facts, by whichever analyzer measured them first in the order of steps."""
+        return next((f for f in self._ordered_findings() if isinstance(f, Signal)), None)
+
+    @property
+    def transcript(self) -> Transcript | None:
+        return next((f for f in self._ordered_findings() if isinstance(f, Transcript)), None)
+
+    @property
+    def duration_sec(self) -> float | None:
+        return self.signal.duration_sec if self.signal else None
+
+    @property
+    def silence_marks(self) -> tuple[SilenceMark, ...]:
+        return self.signal.silence_marks if self.signal else ()
+
+    @property
+    def failure(self) -> Reason | None:
+        """Why this recording failed, named by its first failed step; None when no step failed."""
+        for step in self.steps:
+            if step.status is StepStatus.FAILED and step.error is not None:
+                return Reason(step.error.code, f"{step.analyzer}: {step.error.detail}")
+        return None
+
+    @property
+    def is_finished(self) -> bool:
+        return all(step.is_final for step in self.steps)
+
+    def step(self, analyzer: str) -> Step:
+        """Return the step of *analyzer*.
+
+        Raises:
+            UnknownAnalyzer: the recording has no such step.
+        """
+        for step in self.steps:
+            if step.analyzer == analyzer:
+                return step
+        msg = f"there is no step {analyzer!r}; this recording has {', '.join(s.analyzer for s in self.steps)}"
+        raise UnknownAnalyzer(msg)
+
+    def next_step(self, besides: Collection[str] = ()) -> Step | None:
+        """Return the first step that has not ended and whose needs have, leaving out those named in *besides*.
+
+        A step that was running belongs to a worker that died. Needs that this recording does not have hold nothing up.
+        """
+        final = {step.analyzer for step in self.steps if step.is_final}
+        present = {step.analyzer for step in self.steps}
+        for step in self.steps:
+            if (
+                step.analyzer not in final
+                and step.analyzer not in besides
+                and present.intersection(step.after) <= final
+            ):
+                return step
+        return None
+
+    def begin(self, analyzer: str, now: datetime) -> "Recording":
+        """Start a step: one attempt more."""
+        step = self.step(analyzer)
+        return self._with(
+            replace(
+                step,
+                status=StepStatus.RUNNING,
+                attempts=step.attempts + 1,
+                started_at=now,
+                finished_at=None,
+                next_attempt_at=None,
+            ),
+            now,
+        )
+
+    def complete(self, analyzer: str, finding: Finding, now: datetime) -> "Recording":
+        """Keep what a step found."""
+        step = replace(self.step(analyzer), status=StepStatus.DONE, error=finding.caveat, finished_at=now)
+        return replace(self._with(step, now), findings={**self.findings, analyzer: finding})
+
+    def fail(self, analyzer: str, reason: Reason, now: datetime) -> "Recording":
+        """End a step without a finding."""
+        step = replace(self.step(analyzer), status=StepStatus.FAILED, error=reason, finished_at=now)
+        return self._with(replace(step, next_attempt_at=None), now)
+
+    def postpone(self, analyzer: str, reason: Reason, next_attempt_at: datetime, now: datetime) -> "Recording":
+        """Put a step back after an attempt that failed."""
+        step = replace(self.step(analyzer), status=StepStatus.PENDING, error=reason, next_attempt_at=next_attempt_at)
+        return self._with(step, now)
+
+    def skip_orphans(self, now: datetime) -> "Recording":
+        """Skip every step that builds on one which failed or was skipped itself."""
+        changed = self
+        for step in self.steps:
+            broken = [
+                need.analyzer
+                for need in changed.steps
+                if need.analyzer in step.after and need.status in {StepStatus.FAILED, StepStatus.SKIPPED}
+            ]
+            if broken and not step.is_final:
+                error = NeedsFailedStep(f"it builds on {', '.join(broken)}, which did not succeed")
+                skipped = replace(step, status=StepStatus.SKIPPED, error=error.reason, finished_at=now)
+                changed = changed._with(skipped, now)
+        return changed
+
+    def fail_unfinished(self, reason: Reason, now: datetime) -> "Recording":
+        """Fail every step that is not final, as when its worker is lost for good."""
+        changed = self
+        for step in self.steps:
+            if not step.is_final:
+                changed = changed.fail(step.analyzer, reason, now)
+        return changed
+
+    def reset(self, plan: Sequence[StepPlan], analyzers: Sequence[str], now: datetime, *, force: bool) -> "Recording":
+        """Make steps pending again: those that failed or are new in *plan*, or the named ones.
+
+        A named step that is done runs again only with *force*; *force* without names means all. Findings of steps that
+        run again stay until the new ones replace them.
+
+        Raises:
+            UnknownAnalyzer: a name is neither among the steps nor in *plan*.
+        """
+        present = {step.analyzer for step in self.steps}
+        steps = [*self.steps]
+        steps += [
+            Step(analyzer=p.analyzer, version=p.version, after=p.after) for p in plan if p.analyzer not in present
+        ]
+        widened = replace(self, steps=tuple(steps), updated_at=now)
+        for name in analyzers:
+            widened.step(name)
+        versions = {p.analyzer: p for p in plan}
+
+        def again(step: Step) -> Step:
+            wanted = step.analyzer in analyzers if analyzers else True
+            if not wanted or (step.status is StepStatus.DONE and not force):
+                return step
+            planned = versions.get(step.analyzer)
+            return Step(
+                analyzer=step.analyzer,
+                version=planned.version if planned else step.version,
+                after=planned.after if planned else step.after,
+            )
+
+        return replace(widened, steps=tuple(again(step) for step in widened.steps))
+
+    def _ordered_findings(self) -> Iterator[Finding]:
+        return (self.findings[step.analyzer] for step in self.steps if step.analyzer in self.findings)
+
+    def _with(self, changed: Step, now: datetime) -> "Recording":
+        steps = tuple(changed if step.analyzer == changed.analyzer else step for step in self.steps)
+        return replace(self, steps=steps, updated_at=now)
+
+
+def clean_filename(name: str) -> str:
+    """Return *name* as harmless text: no folders, no control or surrogate characters, at most 255 characters.
+
+    The end is kept when it must be cut, because that is where the extension is.
+
+    Raises:
+        UnsupportedExtension: nothing is left of it.
+    """
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    printable = "".join(character for character in last if character.isprintable()).strip(" .")
+    if not printable:
+        msg = f"the file has no name; send one that ends in {_accepted()}"
+        raise UnsupportedExtension(msg)
+    return printable[-FILENAME_LIMIT:]
+
+
+def media_type_of(filename: str) -> str:
+    """Return the media type by the extension of a cleaned *filename*.
+
+    Raises:
+        UnsupportedExtension: the extension is not among the accepted ones.
+    """
+    stem, dot, extension = filename.rpartition(".")
+    found = MEDIA_TYPES.get(extension.lower()) if stem and dot else None
+    if found is None:
+        msg = f"{filename!r} is not accepted; the name must end in {_accepted()}"
+        raise UnsupportedExtension(msg)
+    return found
+
+
+def require_bytes(size_bytes: int, filename: str) -> None:
+    """Refuse an empty file.
+
+    Raises:
+        EmptyRecording: there are no bytes.
+    """
+    if size_bytes == 0:
+        msg = f"{filename!r} is empty; send the recording again"
+        raise EmptyRecording(msg)
+
+
+def _accepted() -> str:
+    return ", ".join(f".{extension}" for extension in MEDIA_TYPES)

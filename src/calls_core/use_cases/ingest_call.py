@@ -1,0 +1,94 @@
+"""A call and its recording in one request."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from calls_core.call import CallDetails
+from calls_core.events import Event, EventId, EventType
+from calls_core.job import Job, PullSource
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, WakeUps
+from calls_core.recording import clean_filename, media_type_of
+from calls_core.use_cases.receive_recording import ReceiveRecording
+from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
+
+
+@dataclass(frozen=True, slots=True)
+class IngestCall:
+    """Register a call and accept its audio: all or nothing."""
+
+    calls: CallRepository
+    receive: ReceiveRecording
+    analyzers: Analyzers
+    wake_ups: WakeUps
+    intake: ControlIntake
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(
+        self,
+        details: Callable[[], CallDetails],
+        filename: str,
+        chunks: AsyncIterator[bytes],
+        sha256: str | None = None,
+    ) -> Registered:
+        """Return the call, processing; or, unchanged, the one that has the same ``external_id`` and content.
+
+        *details* is called when all *chunks* have come, because form fields may follow the file.
+
+        Raises:
+            ExternalIdTaken, IntakePaused: as for ``RegisterCall``.
+            And what *details* and ``ReceiveRecording`` raise.
+        """
+        await self.intake.require_open()
+        async with self.receive(filename, chunks, sha256) as received:
+            call = new_call(details(), self.clock, self.new_id)
+            now = call.created_at
+            job = Job.new(self.new_id(), call.id, now)
+            event = Event(
+                id=EventId(self.new_id()), type=EventType.RECORDING_ATTACHED, call_id=call.id, occurred_at=now
+            )
+            stored = await self.calls.ingest(
+                Acceptance(
+                    call=call.begin_processing(now),
+                    recording=received.recording(call.id, self.analyzers.plan, now),
+                    job=job,
+                    events=[created(call, self.new_id), event],
+                    held_key=received.storage_key,
+                )
+            )
+            outcome = same_or_refused(call, stored)
+            if not outcome.is_new:
+                await self.receive.discard(received.storage_key)
+        if outcome.is_new:
+            await self.wake_ups.wake(job.id)
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PullCall:
+    """Register a call whose recording a worker shall fetch."""
+
+    calls: CallRepository
+    wake_ups: WakeUps
+    intake: ControlIntake
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, details: CallDetails, source: PullSource) -> Registered:
+        """Return the call, processing. A pull that fails for good ends ``failed`` with the reason.
+
+        Raises:
+            ExternalIdTaken, IntakePaused: as for ``RegisterCall``.
+            UnsupportedExtension: by the file name of *source*.
+        """
+        await self.intake.require_open()
+        filename = clean_filename(source.filename)
+        media_type_of(filename)
+        call = new_call(details, self.clock, self.new_id)
+        now = call.created_at
+        job = Job.new(self.new_id(), call.id, now, PullSource(source.url, filename))
+        stored = await self.calls.add_pulled(call.begin_processing(now), job, [created(call, self.new_id)])
+        outcome = same_or_refused(call, stored)
+        if outcome.is_new:
+            await self.wake_ups.wake(job.id)
+        return outcome

@@ -1,0 +1,252 @@
+"""What a worker does with a job."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from calls_core.call import Call, CallStatus
+from calls_core.errors import (
+    CallNotFound,
+    CallsError,
+    LeaseLost,
+    Reason,
+    RecordingLost,
+    RecordingNotFound,
+    Unavailable,
+)
+from calls_core.events import Event, EventId, EventType
+from calls_core.faultpoint import faultpoint
+from calls_core.findings import Facts, Signal, Transcript
+from calls_core.job import Claim, Job, JobId, PullSource
+from calls_core.ports import (
+    Acceptance,
+    Analyzers,
+    AudioSource,
+    CallRepository,
+    Clock,
+    JobQueue,
+    NewId,
+    RecordingStorage,
+)
+from calls_core.recording import Recording, Step
+from calls_core.use_cases.receive_recording import ReceiveRecording
+from calls_core.use_cases.run_step import STEP_LIMIT, Failed, Outcome, Retry, RunStep
+
+LEASE: Final = timedelta(seconds=60)
+HEARTBEAT: Final = timedelta(seconds=20)
+ATTEMPT_LIMIT: Final = STEP_LIMIT * 4
+SHOW_RUNNING_AFTER: Final = timedelta(seconds=1)
+
+_log = logging.getLogger("calls.process")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far one claim has come. *fresh* findings are not stored yet; *postponed* steps wait for another attempt."""
+
+    claim: Claim
+    recording: Recording
+    fresh: set[str] = field(default_factory=set)
+    postponed: dict[str, Retry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecording:
+    """Claim one job and bring its recording as far as it will go: ready, failed, or back to the queue.
+
+    Steps are checkpoints: a finding is stored when it is made, the last one together with the end of the job, and a
+    later attempt does not make it again. Every write carries the fencing number of the claim.
+    """
+
+    jobs: JobQueue
+    calls: CallRepository
+    storage: RecordingStorage
+    run_step: RunStep
+    receive: ReceiveRecording
+    source: AudioSource
+    analyzers: Analyzers
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, worker: str, job_id: JobId | None = None) -> JobId | None:
+        """Work on the job named, or else on the most urgent one; return its id, or None when there is nothing to do."""
+        claim = await self.jobs.claim(worker, LEASE, job_id)
+        if claim is None:
+            return None
+        faultpoint("worker.claimed")
+        try:
+            await self._while_leased(claim)
+        except LeaseLost:
+            _log.warning("job %s of call %s is somebody else's by now", claim.job.id, claim.job.call_id)
+        except Unavailable as outage:
+            _log.warning("job %s waits: %s", claim.job.id, outage)
+            await self._put_back(claim, claim.job.outage_delay(), outage.reason, burn_attempt=False)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._put_back(claim, timedelta(0), None, burn_attempt=False))
+            raise
+        return claim.job.id
+
+    async def _while_leased(self, claim: Claim) -> None:
+        work = asyncio.create_task(self._process(claim))
+        heart = asyncio.create_task(self._beat(claim))
+        try:
+            done, _ = await asyncio.wait({work, heart}, return_when=asyncio.FIRST_COMPLETED)
+            if work not in done:
+                work.cancel()
+                await asyncio.wait({work}, timeout=HEARTBEAT.total_seconds())
+                await heart
+            await work
+        finally:
+            for task in (work, heart):
+                task.cancel()
+            await asyncio.gather(work, heart, return_exceptions=True)
+
+    async def _beat(self, claim: Claim) -> None:
+        """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
+        misses = 0
+        for _ in range(ATTEMPT_LIMIT // HEARTBEAT):
+            await asyncio.sleep(HEARTBEAT.total_seconds())
+            try:
+                await self.jobs.renew(claim, LEASE)
+                misses = 0
+            except Unavailable as error:
+                misses += 1
+                if misses > 1:
+                    msg = "the lease could not be renewed in time"
+                    raise LeaseLost(msg) from error
+        msg = f"the attempt took longer than {ATTEMPT_LIMIT}"
+        raise LeaseLost(msg)
+
+    async def _process(self, claim: Claim) -> None:
+        try:
+            call = await self.calls.get(claim.job.call_id)
+        except CallNotFound as error:
+            raise LeaseLost(str(error)) from error
+        recording = await self._recording(claim, call)
+        if recording is None:
+            return
+        attempt = _Attempt(claim, recording)
+        try:
+            async with self.storage.local_copy(recording.storage_key, recording.size_bytes) as path:
+                faultpoint("worker.audio_opened")
+                await self._run_steps(attempt, path)
+        except RecordingNotFound:
+            lost = RecordingLost(
+                f"the audio of call {call.id} is not in the storage any more; restore it and reprocess"
+            )
+            attempt.recording = attempt.recording.fail_unfinished(lost.reason, self.clock())
+        await self._conclude(attempt, call)
+
+    async def _recording(self, claim: Claim, call: Call) -> Recording | None:
+        """Return the stored recording, pulling it first if need be; None when the pull has failed for good."""
+        try:
+            return await self.calls.recording(call.id)
+        except RecordingNotFound:
+            if claim.job.source is None:
+                msg = f"call {call.id} has no recording"
+                raise LeaseLost(msg) from None
+        try:
+            return await self._pull(claim, call, claim.job.source)
+        except (Unavailable, LeaseLost):
+            raise
+        except CallsError as refused:
+            await self._finish(claim, call.fail(refused.reason, self.clock()), None)
+            return None
+
+    async def _pull(self, claim: Claim, call: Call, source: PullSource) -> Recording:
+        async with (
+            self.source.fetch(source.url) as chunks,
+            self.receive(source.filename, chunks) as received,
+        ):
+            now = self.clock()
+            recording = received.recording(call.id, self.analyzers.plan, now)
+            event = Event(
+                id=EventId(self.new_id()), type=EventType.RECORDING_ATTACHED, call_id=call.id, occurred_at=now
+            )
+            await self.jobs.accept_pulled(
+                claim,
+                Acceptance(
+                    call=call, recording=recording, job=claim.job, events=[event], held_key=received.storage_key
+                ),
+            )
+        return recording
+
+    async def _run_steps(self, attempt: _Attempt, path: Path) -> None:
+        while step := attempt.recording.next_step(attempt.postponed):
+            if attempt.fresh:
+                await self._save(attempt)
+            attempt.recording = attempt.recording.begin(step.analyzer, self.clock())
+            outcome = await self._shown_while_running(attempt, step, path)
+            now = self.clock()
+            match outcome:
+                case Failed(reason):
+                    attempt.recording = attempt.recording.fail(step.analyzer, reason, now).skip_orphans(now)
+                case Retry() as retry:
+                    delay = self._delay(attempt.claim.job, outage=retry.outage)
+                    attempt.postponed[step.analyzer] = retry
+                    attempt.recording = attempt.recording.postpone(step.analyzer, retry.reason, now + delay, now)
+                case Signal() | Transcript() | Facts() as finding:
+                    attempt.recording = attempt.recording.complete(step.analyzer, finding, now)
+            attempt.fresh.add(step.analyzer)
+            faultpoint("worker.step_done")
+
+    async def _shown_while_running(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
+        """Run the step; store that it runs only when it takes long enough for anybody to see."""
+        recording = attempt.recording
+        run = asyncio.create_task(self.run_step(step, path, recording.filename, recording.findings))
+        try:
+            _, pending = await asyncio.wait({run}, timeout=SHOW_RUNNING_AFTER.total_seconds())
+            if pending:
+                await self.jobs.save_step(attempt.claim, recording, step.analyzer)
+            return await run
+        finally:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+
+    async def _save(self, attempt: _Attempt) -> None:
+        for analyzer in sorted(attempt.fresh):
+            await self.jobs.save_step(attempt.claim, attempt.recording, analyzer)
+        attempt.fresh.clear()
+        faultpoint("worker.step_saved")
+
+    async def _conclude(self, attempt: _Attempt, call: Call) -> None:
+        claim, now = attempt.claim, self.clock()
+        if claim.job.is_last_attempt:
+            for analyzer, retry in tuple(attempt.postponed.items()):
+                if not retry.outage:
+                    attempt.recording = attempt.recording.fail(analyzer, retry.reason, now).skip_orphans(now)
+                    del attempt.postponed[analyzer]
+        if waiting := tuple(attempt.postponed.values()):
+            await self._save(attempt)
+            only_outages = all(retry.outage for retry in waiting)
+            delay = self._delay(claim.job, outage=only_outages)
+            await self.jobs.put_back(claim, delay, waiting[0].reason, burn_attempt=not only_outages)
+            return
+        recording = attempt.recording
+        faultpoint("worker.before_finish")
+        await self._finish(claim, call.finish_processing(recording, now), recording, attempt.fresh)
+        faultpoint("worker.finished")
+
+    async def _finish(self, claim: Claim, call: Call, recording: Recording | None, fresh: Collection[str] = ()) -> None:
+        await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)], fresh=fresh)
+        _log.info("call %s is %s", call.id, call.status)
+
+    @staticmethod
+    def _delay(job: Job, *, outage: bool) -> timedelta:
+        return job.outage_delay() if outage else job.retry_delay()
+
+    async def _put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
+        try:
+            await self.jobs.put_back(claim, delay, reason, burn_attempt=burn_attempt)
+        except (LeaseLost, Unavailable) as error:
+            _log.warning("job %s is left to the sweep: %s", claim.job.id, error)
+
+
+def ended(call: Call, new_id: NewId) -> Event:
+    """The event that tells how processing *call* ended."""
+    kind = EventType.CALL_READY if call.status is CallStatus.READY else EventType.CALL_FAILED
+    return Event(id=EventId(new_id()), type=kind, call_id=call.id, occurred_at=call.updated_at)

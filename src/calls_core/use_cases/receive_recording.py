@@ -1,0 +1,138 @@
+"""Bytes of a recording, on their way into the storage."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, TooLarge, Unavailable
+from calls_core.faultpoint import faultpoint
+from calls_core.ports import Clock, Holds, NewId, RecordingStorage
+from calls_core.recording import (
+    CallId,
+    Recording,
+    RecordingId,
+    Step,
+    StepPlan,
+    clean_filename,
+    media_type_of,
+    require_bytes,
+)
+
+HOLD: Final = timedelta(seconds=60)
+RENEW_AFTER: Final = timedelta(seconds=20)
+
+_log = logging.getLogger("calls.receive")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    max_bytes: int = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A file whose bytes are durable but belong to no call yet."""
+
+    id: RecordingId
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    storage_key: str
+
+    def recording(self, call_id: CallId, plan: tuple[StepPlan, ...], now: datetime) -> Recording:
+        return Recording(
+            id=self.id,
+            call_id=call_id,
+            filename=self.filename,
+            media_type=self.media_type,
+            size_bytes=self.size_bytes,
+            sha256=self.sha256,
+            storage_key=self.storage_key,
+            created_at=now,
+            updated_at=now,
+            steps=tuple(Step(analyzer=p.analyzer, version=p.version, after=p.after) for p in plan),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveRecording:
+    """Put an upload into the storage, held until a transaction makes it a recording.
+
+    The hold comes before the first byte, so that whatever happens, the sweep knows of the bytes. When the transaction
+    is refused, the bytes go at once; when its outcome is unknown, they stay: if it did commit, the hold is gone and
+    they belong to a recording; if not, the sweep clears them once the hold has ended.
+    """
+
+    storage: RecordingStorage
+    holds: Holds
+    limits: UploadLimits
+    clock: Clock
+    new_id: NewId
+
+    @asynccontextmanager
+    async def __call__(
+        self, filename: str, chunks: AsyncIterator[bytes], sha256: str | None = None
+    ) -> AsyncIterator[Received]:
+        """Lend what was received; commit it inside the block. *sha256* is what the sender announced, in lower-case hex.
+
+        Raises:
+            UnsupportedExtension, EmptyRecording, DigestMismatch, TooLarge: the upload is refused.
+            StorageUnavailable, RepositoryUnavailable: the outcome is unknown and nothing is accepted.
+        """
+        filename = clean_filename(filename)
+        media_type = media_type_of(filename)
+        key = f"{uuid4().hex[:2]}/{uuid4().hex}"
+        await self.holds.hold(key, HOLD)
+        try:
+            stored = await self.storage.put(key, self._watched(key, chunks))
+        except StorageUnavailable:
+            raise
+        except BaseException:
+            await asyncio.shield(self.discard(key))
+            raise
+        faultpoint("api.blob_stored")
+        try:
+            require_bytes(stored.size_bytes, filename)
+            if sha256 not in {None, stored.sha256}:
+                msg = f"the bytes received have the SHA-256 {stored.sha256}, not {sha256}; send the recording again"
+                raise DigestMismatch(msg)
+            yield Received(
+                id=RecordingId(self.new_id()),
+                filename=filename,
+                media_type=media_type,
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256,
+                storage_key=key,
+            )
+        except Unavailable:
+            raise
+        except CallsError:
+            await asyncio.shield(self.discard(key))
+            raise
+
+    async def _watched(self, key: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        size = 0
+        renewed_at = self.clock()
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.limits.max_bytes:
+                msg = f"a recording may have at most {self.limits.max_bytes} bytes (MAX_UPLOAD_BYTES)"
+                raise TooLarge(msg)
+            if (now := self.clock()) - renewed_at >= RENEW_AFTER:
+                await self.holds.renew(key, HOLD)
+                renewed_at = now
+            yield chunk
+
+    async def discard(self, key: str) -> None:
+        """Delete bytes that shall not become a recording after all."""
+        try:
+            await self.storage.delete(key)
+            await self.holds.drop(key)
+        except Unavailable as error:
+            _log.warning("refused upload %s is left to the sweep: %s", key, error)

@@ -1,0 +1,112 @@
+"""The sweep: what makes every accepted recording end, whatever died."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from calls_core.errors import (
+    AnalysisFailed,
+    CallNotFound,
+    DeadlineExceeded,
+    LeaseLost,
+    RecordingNotFound,
+    StorageUnavailable,
+    WorkerLost,
+)
+from calls_core.job import Claim
+from calls_core.ports import CallRepository, Clock, Holds, JobQueue, NewId, RecordingStorage, WakeUps
+from calls_core.use_cases.process_recording import LEASE, ended
+
+SWEEP_EVERY: Final = timedelta(seconds=15)
+ANNOUNCE_AGAIN_AFTER: Final = timedelta(seconds=60)
+BATCH: Final = 100
+
+_log = logging.getLogger("calls.sweep")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What one sweep did.
+
+    Jobs of dead workers queued again, jobs given up, wake-ups sent again, abandoned uploads and half-written files
+    removed.
+    """
+
+    requeued: int = 0
+    given_up: int = 0
+    announced: int = 0
+    uploads_cleared: int = 0
+    leftovers_cleared: int = 0
+
+    def __bool__(self) -> bool:
+        return any((self.requeued, self.given_up, self.uploads_cleared, self.leftovers_cleared))
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverWork:
+    """Do once what any number of processes do every 15 seconds, without a leader.
+
+    Why every accepted recording ends: each claim raises the attempt, which is bounded; waiting for an outage does not,
+    but ends at the deadline; and every lease ends by itself.
+    """
+
+    jobs: JobQueue
+    calls: CallRepository
+    holds: Holds
+    storage: RecordingStorage
+    wake_ups: WakeUps
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, worker: str) -> Recovered:
+        given_up = 0
+        while claim := await self.jobs.claim_hopeless(worker, LEASE):
+            await self._give_up(claim)
+            given_up += 1
+        requeued = await self.jobs.requeue_expired()
+        forgotten = await self.jobs.unannounced(BATCH, ANNOUNCE_AGAIN_AFTER)
+        for job_id in forgotten:
+            await self.wake_ups.wake(job_id)
+        uploads, leftovers = await self._clear_storage()
+        recovered = Recovered(
+            requeued=requeued,
+            given_up=given_up,
+            announced=len(forgotten),
+            uploads_cleared=uploads,
+            leftovers_cleared=leftovers,
+        )
+        if recovered:
+            _log.info("sweep: %s", recovered)
+        return recovered
+
+    async def _give_up(self, claim: Claim) -> None:
+        now = self.clock()
+        error: AnalysisFailed
+        if now >= claim.job.deadline_at:
+            error = DeadlineExceeded(f"not processed by {claim.job.deadline_at:%Y-%m-%d %H:%M} UTC; reprocess it")
+        else:
+            error = WorkerLost(f"{claim.job.attempt} workers died on it; look at their logs before reprocessing")
+        try:
+            call = await self.calls.get(claim.job.call_id)
+            try:
+                found = await self.calls.recording(call.id)
+            except RecordingNotFound:
+                recording, call = None, call.fail(error.reason, now)
+            else:
+                recording = found.fail_unfinished(error.reason, now)
+                call = call.finish_processing(recording, now)
+            await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)])
+        except (CallNotFound, LeaseLost) as gone:
+            _log.info("job %s needs no giving up: %s", claim.job.id, gone)
+
+    async def _clear_storage(self) -> tuple[int, int]:
+        try:
+            keys = await self.holds.expired(BATCH)
+            for key in keys:
+                await self.storage.delete(key)
+                await self.holds.drop(key)
+            return len(keys), await self.storage.clear_leftovers()
+        except StorageUnavailable as error:
+            _log.warning("abandoned uploads stay for now: %s", error)
+            return 0, 0

@@ -1,0 +1,86 @@
+"""New calls, and whether they are accepted at the moment."""
+
+from dataclasses import dataclass
+
+from calls_core.call import Call, CallDetails
+from calls_core.errors import ExternalIdTaken, IntakePaused
+from calls_core.events import Event, EventId, EventType
+from calls_core.ports import CallRepository, Clock, IntakeState, IntakeSwitch, NewId
+from calls_core.recording import CallId
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """*is_new* is false when the same call was registered before."""
+
+    call: Call
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ControlIntake:
+    """Read and turn the switch that stops new calls from being accepted."""
+
+    switch: IntakeSwitch
+
+    async def state(self) -> IntakeState:
+        return await self.switch.state()
+
+    async def set(self, state: IntakeState) -> IntakeState:
+        await self.switch.set(state)
+        return state
+
+    async def require_open(self) -> None:
+        """Return when new calls are accepted.
+
+        Raises:
+            IntakePaused: somebody has paused the intake.
+        """
+        state = await self.switch.state()
+        if not state.accepting:
+            msg = f"new calls are not accepted at the moment: {state.reason or 'the intake is paused'}; try again later"
+            raise IntakePaused(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterCall:
+    """Store the details of a call, once."""
+
+    calls: CallRepository
+    intake: ControlIntake
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(self, details: CallDetails) -> Registered:
+        """Return the new call, or the one that was registered before with the same ``external_id`` and content.
+
+        Raises:
+            ExternalIdTaken: the ``external_id`` belongs to a call with other content.
+            IntakePaused: new calls are not accepted.
+        """
+        await self.intake.require_open()
+        call = new_call(details, self.clock, self.new_id)
+        return same_or_refused(call, await self.calls.add(call, [created(call, self.new_id)]))
+
+
+def new_call(details: CallDetails, clock: Clock, new_id: NewId) -> Call:
+    now = clock()
+    return Call(id=CallId(new_id()), details=details, created_at=now, updated_at=now)
+
+
+def created(call: Call, new_id: NewId) -> Event:
+    return Event(id=EventId(new_id()), type=EventType.CALL_CREATED, call_id=call.id, occurred_at=call.created_at)
+
+
+def same_or_refused(offered: Call, stored: Call) -> Registered:
+    """Tell whether *stored*, what a repository returned for *offered*, is the same call.
+
+    Raises:
+        ExternalIdTaken: it is another one.
+    """
+    if stored.id == offered.id:
+        return Registered(stored, is_new=True)
+    if stored.details != offered.details:
+        msg = f"external_id {offered.details.external_id!r} belongs to call {stored.id}, whose fields differ"
+        raise ExternalIdTaken(msg)
+    return Registered(stored, is_new=False)

@@ -1,0 +1,103 @@
+"""One analyzer, over one recording, once."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from calls_core.errors import (
+    AnalysisFailed,
+    AnalyzerCrashed,
+    AnalyzerMissing,
+    AudioRefused,
+    LeaseLost,
+    Reason,
+    StepTimedOut,
+    Unavailable,
+)
+from calls_core.findings import Facts, Finding, Signal, Transcript
+from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder
+from calls_core.recording import Step
+
+STEP_LIMIT: Final = timedelta(hours=1)
+DETAIL_LIMIT: Final = 500
+
+_log = logging.getLogger("calls.step")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step cannot succeed: another attempt would end the same way."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The step may succeed next time. *outage* tells that something outside was down, which is nobody's failure."""
+
+    reason: Reason
+    outage: bool
+
+
+Outcome: TypeAlias = Finding | Failed | Retry
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """Turn whatever an analyzer does into an outcome: a plugin's error, even ``SystemExit``, never ends a worker."""
+
+    analyzers: Analyzers
+    decoder: AudioDecoder
+
+    async def __call__(
+        self,
+        step: Step,
+        path: Path,
+        filename: str,
+        findings: Mapping[str, Finding],
+        progress: Callable[[float], None] = lambda _share: None,
+    ) -> Outcome:
+        """Return the finding, or why there is none.
+
+        Raises:
+            LeaseLost: nothing of this attempt may be kept.
+        """
+        analyzer = self.analyzers.get(step.analyzer)
+        if analyzer is None:
+            missing = AnalyzerMissing(f"{step.analyzer} is not among ANALYZERS of this worker; add it and reprocess")
+            return Failed(missing.reason)
+        audio = Audio(path=path, filename=filename, decoder=self.decoder, findings=findings, progress=progress)
+        try:
+            finding = await self._limited(analyzer, audio)
+        except LeaseLost:
+            raise
+        except AudioRefused as error:
+            return Failed(error.reason)
+        except Unavailable as error:
+            return Retry(error.reason, outage=True)
+        except AnalysisFailed as error:
+            return Retry(error.reason, outage=False)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may raise anything)
+            _log.exception("analyzer %s crashed", step.analyzer)
+            crash = AnalyzerCrashed(f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])
+            return Retry(crash.reason, outage=False)
+        return finding
+
+    async def _limited(self, analyzer: Analyzer, audio: Audio) -> Finding:
+        limit = asyncio.timeout(STEP_LIMIT.total_seconds())
+        try:
+            async with limit:
+                finding: object = await analyzer.analyze(audio)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            msg = f"no result within {STEP_LIMIT}"
+            raise StepTimedOut(msg) from error
+        if isinstance(finding, Signal | Transcript | Facts):
+            return finding
+        msg = f"it returned {type(finding).__name__} and not a finding; its author must mend it"
+        raise AnalyzerCrashed(msg)
