@@ -148,3 +148,14 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
 def _suggestion(name: str, cutoff: float) -> str:
     close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=cutoff)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def shown(settings: Settings, field: str) -> str:
+    """Return the value of *field* as it may be shown to anybody: secrets are reduced to what helps to find a mistake."""
+    value = str(getattr(settings, field))
+    if field not in SECRETS:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme and parts.hostname:
+        return f"{parts.scheme}://***@{parts.hostname}{parts.path}"
+    return value if field == "database_url" and not parts.password else "***"

@@ -1,7 +1,7 @@
 """The audio of a call, with one step per analyzer."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -101,7 +101,7 @@ class Recording:
     created_at: datetime
     updated_at: datetime
     steps: tuple[Step, ...] = ()
-    findings: Mapping[str, Finding] = MappingProxyType({})
+    findings: Mapping[str, Finding] = field(default_factory=dict)
 
     @property
     def signal(self) -> Signal | None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from calls_core.errors import Reason
@@ -56,7 +55,7 @@ class Audio:
     path: Path
     filename: str
     decoder: AudioDecoder
-    findings: Mapping[str, Finding] = field(default_factory=lambda: MappingProxyType({}))
+    findings: Mapping[str, Finding] = field(default_factory=dict)
     progress: Callable[[float], None] = lambda _share: None
 
     def decoded(self, *, sample_rate_hz: int | None = None) -> AbstractAsyncContextManager[DecodedAudio]:

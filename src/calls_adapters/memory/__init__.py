@@ -1,0 +1,20 @@
+"""In-memory adapters for demos, plugin authors and tests. Nothing survives a restart; one event loop, no threads."""
+
+from calls_adapters.memory.calls import MemoryCallRepository
+from calls_adapters.memory.database import MemoryDatabase
+from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
+from calls_adapters.memory.jobs import MemoryJobQueue
+from calls_adapters.memory.search import MemoryCallSearch
+from calls_adapters.memory.storage import MemoryStorage
+from calls_adapters.memory.wake_ups import MemoryWakeUps
+
+__all__ = [
+    "MemoryCallRepository",
+    "MemoryCallSearch",
+    "MemoryDatabase",
+    "MemoryHolds",
+    "MemoryIntakeSwitch",
+    "MemoryJobQueue",
+    "MemoryStorage",
+    "MemoryWakeUps",
+]

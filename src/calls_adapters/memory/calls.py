@@ -1,0 +1,78 @@
+"""Calls in memory."""
+
+from collections.abc import Sequence
+
+from calls_adapters.memory.database import MemoryDatabase, StoredHold
+from calls_core.call import Call
+from calls_core.errors import RecordingNotFound
+from calls_core.events import Event
+from calls_core.job import Job
+from calls_core.ports import Acceptance, CallRepository
+from calls_core.recording import CallId, Recording
+
+
+class MemoryCallRepository(CallRepository):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        if holder := self._database.holder(call.details.external_id):
+            return holder
+        self._database.calls[call.id] = call
+        self._database.events.extend(events)
+        return call
+
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
+        stored = await self.add(call, events)
+        if stored.id == call.id:
+            self._database.queue(job)
+        return stored
+
+    async def get(self, call_id: CallId) -> Call:
+        return self._database.call(call_id)
+
+    async def recording(self, call_id: CallId) -> Recording:
+        self._database.call(call_id)
+        try:
+            return self._database.recordings[call_id]
+        except KeyError:
+            raise RecordingNotFound(f"call {call_id} has no recording") from None
+
+    async def attach(self, acceptance: Acceptance) -> None:
+        database, call = self._database, acceptance.call
+        database.call(call.id)
+        database.require_no_recording(call.id)
+        database.require_read(call)
+        database.require_hold(acceptance.held_key)
+        database.calls[call.id] = call
+        database.accept(acceptance)
+        database.queue(acceptance.job)
+
+    async def ingest(self, acceptance: Acceptance) -> Call:
+        database, call = self._database, acceptance.call
+        if holder := database.holder(call.details.external_id):
+            return holder
+        database.require_hold(acceptance.held_key)
+        database.calls[call.id] = call
+        database.accept(acceptance)
+        database.queue(acceptance.job)
+        return call
+
+    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+        database = self._database
+        database.require_read(call)
+        database.calls[call.id] = call
+        database.recordings[call.id] = recording
+        database.queue(job)
+        database.events.extend(events)
+
+    async def erase(self, call_id: CallId, event: Event) -> None:
+        database = self._database
+        del database.calls[database.call(call_id).id]
+        recording = database.recordings.pop(call_id, None)
+        if recording is not None:
+            database.holds[recording.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
+        database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
+        database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
+        database.events.append(event)
+        database.erased.append(event)

@@ -1,0 +1,87 @@
+"""What the in-memory adapters keep between them, as the tables of a database would."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from calls_core.call import Call
+from calls_core.errors import CallNotFound, Reason, RecordingExists, StaleCall, UploadExpired
+from calls_core.events import Event
+from calls_core.job import Job, JobId
+from calls_core.ports import Acceptance, IntakeState
+from calls_core.recording import CallId, Recording
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class StoredJob:
+    """A job with its place in the queue and its lease."""
+
+    job: Job
+    run_at: datetime
+    state: JobState = JobState.QUEUED
+    token: int = 0
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    announced_at: datetime | None = None
+    last_error: Reason | None = None
+
+
+@dataclass(slots=True)
+class StoredHold:
+    """*doomed* tells that the sweep has seen it: nobody can claim its bytes any more."""
+
+    until: datetime
+    doomed: bool = False
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """One for all adapters that shall see the same calls. Every public method checks first and then changes all."""
+
+    calls: dict[CallId, Call] = field(default_factory=dict)
+    recordings: dict[CallId, Recording] = field(default_factory=dict)
+    jobs: dict[JobId, StoredJob] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    holds: dict[str, StoredHold] = field(default_factory=dict)
+    erased: list[Event] = field(default_factory=list)
+    intake: IntakeState = IntakeState()
+
+    def call(self, call_id: CallId) -> Call:
+        try:
+            return self.calls[call_id]
+        except KeyError:
+            raise CallNotFound(f"there is no call {call_id}") from None
+
+    def holder(self, external_id: str | None) -> Call | None:
+        if external_id is None:
+            return None
+        return next((call for call in self.calls.values() if call.details.external_id == external_id), None)
+
+    def require_read(self, changed: Call) -> None:
+        """Refuse *changed* when it was not made from the call as it is stored."""
+        if self.call(changed.id).version != changed.version - 1:
+            raise StaleCall(f"call {changed.id} was changed by someone else; read it again")
+
+    def require_hold(self, key: str) -> None:
+        hold = self.holds.get(key)
+        if hold is None or hold.doomed:
+            raise UploadExpired("the upload took too long and its bytes were cleared away; send the recording again")
+
+    def require_no_recording(self, call_id: CallId) -> None:
+        if call_id in self.recordings:
+            raise RecordingExists(f"call {call_id} has a recording already; register another call for another one")
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """Store the recording and its events, and take the hold away."""
+        self.recordings[acceptance.recording.call_id] = acceptance.recording
+        self.events.extend(acceptance.events)
+        del self.holds[acceptance.held_key]
+
+    def queue(self, job: Job) -> None:
+        self.jobs[job.id] = StoredJob(job, run_at=job.created_at)

@@ -1,0 +1,67 @@
+"""``calls analyze``."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calls_app.cli.configured import configured
+
+
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.", exists=True, dir_okay=False)],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file and line.")] = False,
+) -> None:
+    """Print facts about audio files: no server, no database, nothing stored."""
+    if not asyncio.run(_analyze(paths, as_json=json)):
+        raise typer.Exit(1)
+
+
+async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
+    import msgspec
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from calls_app.cli.report import report
+    from calls_app.container import make_container
+    from calls_core.errors import InvalidInput
+    from calls_core.use_cases.analyze_file import AnalyzeFile
+    from calls_http.wire import FileView
+
+    container = make_container(configured())
+    succeeded = True
+    try:
+        analyze_file = await container.get(AnalyzeFile)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            for path in paths:
+                task = bar.add_task(path.name, total=1.0)
+                size, sha256 = await asyncio.to_thread(_measured, path)
+                try:
+                    recording = await analyze_file(
+                        path, size, sha256, lambda name, share, task=task: bar.update(task, completed=share)
+                    )
+                except InvalidInput as error:
+                    succeeded = False
+                    bar.console.print(f"[red]{path}[/]: {error.code}: {error}")
+                    continue
+                finally:
+                    bar.remove_task(task)
+                succeeded = succeeded and recording.failure is None
+                if as_json:
+                    sys.stdout.write(msgspec.json.encode(FileView.of(recording)).decode() + "\n")
+                else:
+                    Console().print(report(recording))
+    finally:
+        await container.close()
+    return succeeded
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    import hashlib
+
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return path.stat().st_size, digest.hexdigest()

@@ -1,0 +1,14 @@
+"""What every command begins with."""
+
+import os
+
+from calls_app.settings import Settings, load_settings, read_environment
+
+
+def configured() -> Settings:
+    """Return the settings of this process, with logging set up accordingly."""
+    from calls_app.logs import configure_logging
+
+    settings = load_settings(read_environment(os.environ))
+    configure_logging(settings)
+    return settings

@@ -1,0 +1,33 @@
+"""``calls plugins``."""
+
+import typer
+
+from calls_app.cli.configured import configured
+
+
+def plugins() -> None:
+    """List the installed analyzers, where they come from, and which ones run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from calls_adapters.plugins import choose_analyzers, load_plugins
+    from calls_app.settings import SettingsError
+    from calls_core.hookspecs import AnalysisOptions
+
+    settings = configured()
+    found = load_plugins(AnalysisOptions())
+    table = Table("analyzer", "version", "from", "runs")
+    for plugin in found:
+        origin = f"{plugin.distribution} {plugin.version}".strip()
+        for analyzer in plugin.analyzers:
+            runs = "yes" if analyzer.name in settings.analyzer_names else "add it to ANALYZERS"
+            table.add_row(analyzer.name, analyzer.version, origin, runs)
+        if plugin.error:
+            table.add_row(f"({plugin.name})", "", origin, f"broken: {plugin.error}")
+    Console().print(table)
+    try:
+        choose_analyzers(found, settings.analyzer_names)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if any(plugin.error for plugin in found):
+        raise typer.Exit(1)

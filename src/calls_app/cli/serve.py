@@ -1,0 +1,74 @@
+"""``calls serve``, ``calls worker`` and ``calls migrate``."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from calls_app.cli.configured import configured
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    *,
+    worker: Annotated[
+        bool | None, typer.Option("--worker/--no-worker", help="Process recordings in this process too.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option(help="Listen beyond this machine although there are no accounts.")] = False,
+) -> None:
+    """Serve the API; on the embedded default, process recordings in the same process."""
+    from calls_app.container import make_container
+    from calls_app.server import make_app, make_server, require_safe_address
+
+    settings = configured()
+    require_safe_address(host, insecure=insecure)
+    with_worker = settings.is_embedded if worker is None else worker
+    server = make_server(make_app(make_container(settings), settings, with_worker=with_worker), host, port)
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
+
+
+def worker(
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Recordings at a time; by default WORKER_CONCURRENCY.")
+    ] = None,
+) -> None:
+    """Process recordings until told to stop (SIGTERM ends the running ones or hands them back)."""
+    asyncio.run(_work(concurrency))
+
+
+async def _work(concurrency: int | None) -> None:
+    from calls_app.container import make_container
+    from calls_app.server import prepare
+    from calls_app.worker import Worker
+
+    settings = configured()
+    container = make_container(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await prepare(container, settings)
+        crew = await container.get(Worker)
+        if concurrency is not None:
+            crew.concurrency = concurrency
+        async with crew.running():
+            typer.echo(f"worker {crew.name} processes {crew.concurrency} recordings at a time", err=True)
+            await stop.wait()
+    finally:
+        await container.close()
+
+
+def migrate() -> None:
+    """Bring the database to the tables of this release."""
+    from calls_adapters.sql.migrate import migrate as to_head
+
+    settings = configured()
+    asyncio.run(to_head(settings.database_url))
+    typer.echo("the database is up to date")

@@ -1,0 +1,155 @@
+"""Wiring: the only module that knows which adapter stands behind which port."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import uuid_utils.compat
+from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, from_context, make_async_container, provide, provide_all
+from taskiq import AsyncBroker
+
+from calls_adapters.audio.decoder import ChildDecoder
+from calls_adapters.outbound.addresses import AddressPolicy
+from calls_adapters.outbound.source import HttpAudioSource
+from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
+from calls_adapters.sql.calls import SqlCallRepository
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.holds import SqlHolds
+from calls_adapters.sql.intake import SqlIntakeSwitch
+from calls_adapters.sql.jobs import SqlJobQueue
+from calls_adapters.sql.search import SqlCallSearch
+from calls_adapters.storage.local import LocalStorage
+from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
+from calls_app.settings import Settings, SettingsError
+from calls_app.worker import Worker
+from calls_core.hookspecs import AnalysisOptions
+from calls_core.ports import (
+    Analyzers,
+    AudioDecoder,
+    AudioSource,
+    CallRepository,
+    CallSearch,
+    Clock,
+    Holds,
+    IntakeSwitch,
+    JobQueue,
+    NewId,
+    RecordingStorage,
+    WakeUps,
+)
+from calls_core.use_cases.analyze_file import AnalyzeFile
+from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.erase_call import EraseCall
+from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.process_recording import ProcessRecording
+from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
+from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
+from calls_core.use_cases.recover_work import RecoverWork
+from calls_core.use_cases.register_call import ControlIntake, RegisterCall
+from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_core.use_cases.run_step import RunStep
+
+
+class UseCases(Provider):
+    """Nothing here holds a connection, so one instance of each serves the whole process."""
+
+    scope = Scope.APP
+    use_cases = provide_all(
+        AnalyzeFile,
+        AttachRecording,
+        ControlIntake,
+        EraseCall,
+        ExportCalls,
+        GetCall,
+        GetRecording,
+        IngestCall,
+        ProcessRecording,
+        PullCall,
+        ReceiveRecording,
+        RecoverWork,
+        RegisterCall,
+        ReprocessCall,
+        RunStep,
+        SearchCalls,
+        SummarizeCalls,
+    )
+
+
+class Adapters(Provider):
+    scope = Scope.APP
+    settings = from_context(Settings)
+
+    calls = provide(SqlCallRepository, provides=CallRepository)
+    search = provide(SqlCallSearch, provides=CallSearch)
+    jobs = provide(SqlJobQueue, provides=JobQueue)
+    holds = provide(SqlHolds, provides=Holds)
+    intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
+    wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
+    decoder = provide(ChildDecoder, provides=AudioDecoder)
+
+    @provide
+    async def database(self, settings: Settings) -> AsyncIterator[Database]:
+        database = Database(settings.database_url)
+        yield database
+        await database.close()
+
+    @provide
+    async def broker(self) -> AsyncIterator[AsyncBroker]:
+        broker = make_broker()
+        await broker.startup()
+        yield broker
+        await broker.shutdown()
+
+    @provide
+    def storage(self, settings: Settings) -> RecordingStorage:
+        return LocalStorage(settings.recordings_dir)
+
+    @provide
+    def source(self, settings: Settings) -> AudioSource:
+        try:
+            return HttpAudioSource(AddressPolicy.parsed(settings.allowed_cidrs))
+        except ValueError as error:
+            raise SettingsError(f"WEBHOOK_ALLOW_CIDRS: {error}") from None
+
+    @provide
+    def limits(self, settings: Settings) -> UploadLimits:
+        return UploadLimits(max_bytes=settings.max_upload_bytes)
+
+    @provide
+    def options(self, settings: Settings) -> AnalysisOptions:
+        return AnalysisOptions(
+            silence_threshold_dbfs=settings.silence_threshold_dbfs,
+            silence_min_sec=settings.silence_min_sec,
+            max_duration_sec=settings.max_duration_sec,
+        )
+
+    @provide
+    def plugins(self, options: AnalysisOptions) -> tuple[Plugin, ...]:
+        return load_plugins(options)
+
+    @provide
+    def analyzers(self, settings: Settings, plugins: tuple[Plugin, ...]) -> Analyzers:
+        try:
+            return Analyzers(choose_analyzers(plugins, settings.analyzer_names))
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+    @provide
+    def clock(self) -> Clock:
+        return lambda: datetime.now(UTC)
+
+    @provide
+    def new_id(self) -> NewId:
+        return uuid_utils.compat.uuid7
+
+    @provide
+    def worker(
+        self, process: ProcessRecording, recover: RecoverWork, broker: AsyncBroker, settings: Settings
+    ) -> Worker:
+        return Worker(process, recover, broker, settings.worker_concurrency)
+
+
+def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
+    """Wire the application. Tests replace adapters with ``override=True`` providers."""
+    return make_async_container(
+        UseCases(), Adapters(), *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION
+    )

@@ -1,0 +1,89 @@
+"""The HTTP server and, on the embedded default, the worker in the same process."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import uvicorn
+from dishka import AsyncContainer
+from dishka.integrations.litestar import setup_dishka
+from litestar import Litestar
+
+from calls_adapters.sql.migrate import is_current, migrate
+from calls_app.checks import PartChecks
+from calls_app.settings import Settings, SettingsError
+from calls_app.worker import Worker
+from calls_core.ports import Analyzers
+from calls_http.app import litestar_app
+from calls_http.health import HealthChecks
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+SHUTDOWN_SECONDS: Final = 25
+
+_log = logging.getLogger("calls.server")
+
+
+def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
+    """Return the ASGI application; its lifespan prepares the database and runs the worker, if it shall have one."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(container.close)
+            await prepare(container, settings)
+            if settings.redis_url:
+                _log.warning("REDIS_URL is set but not used by this release: workers look into the database")
+            if with_worker:
+                worker = await container.get(Worker)
+                await stack.enter_async_context(worker.running())
+            yield
+
+    async def checks() -> HealthChecks:
+        return HealthChecks((await container.get(PartChecks)).for_health())
+
+    app = litestar_app(
+        lifespan=[lifespan], health_checks=checks, max_upload_bytes=settings.max_upload_bytes, name=settings.app_name
+    )
+    setup_dishka(container, app)
+    return app
+
+
+async def prepare(container: AsyncContainer, settings: Settings) -> None:
+    """Bring the embedded database up to date, and refuse one that somebody else must bring up to date.
+
+    Raises:
+        SettingsError: a setting cannot work, or the database needs ``calls migrate``.
+    """
+    await container.get(Analyzers)
+    if settings.is_embedded:
+        await migrate(settings.database_url)
+    elif not await is_current(settings.database_url):
+        raise SettingsError("DATABASE_URL: the tables are not those of this release; run: calls migrate")
+
+
+def require_safe_address(host: str, *, insecure: bool) -> None:
+    """Refuse to open an API without accounts to the network.
+
+    Raises:
+        SettingsError: *host* is not loopback, and *insecure* was not asked for.
+    """
+    if host not in LOOPBACK and not insecure:
+        raise SettingsError(
+            f"--host {host}: without accounts everybody on the network could read every call; "
+            "listen on 127.0.0.1 behind a proxy that checks who comes, or add --insecure"
+        )
+
+
+def make_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+    )
+    return uvicorn.Server(config)
