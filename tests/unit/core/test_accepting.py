@@ -1,0 +1,193 @@
+"""What is accepted, what is refused, and what refusals leave behind: nothing."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from calls_core.errors import (
+    CallNotFound,
+    DigestMismatch,
+    EmptyRecording,
+    ExternalIdTaken,
+    IntakePaused,
+    InvalidCall,
+    RecordingExists,
+    RepositoryUnavailable,
+    StillProcessing,
+    TooLarge,
+    UnsupportedExtension,
+    UploadExpired,
+)
+from calls_core.ports import Acceptance, IntakeState
+from tests.unit.core.conftest import Scene, chunks
+
+pytestmark = pytest.mark.anyio
+
+
+async def untouchable() -> AsyncIterator[bytes]:
+    pytest.fail("the body was read although the answer was known")
+    yield b""
+
+
+async def test_the_same_call_again_is_the_same_call() -> None:
+    """A retry with the same external_id and content is recognised; other content is refused."""
+    scene = Scene()
+    first = await scene.register(scene.details(external_id="x"))
+    again = await scene.register(scene.details(external_id="x"))
+    assert (first.is_new, again.is_new, again.call) == (True, False, first.call)
+    with pytest.raises(ExternalIdTaken):
+        await scene.register(scene.details(external_id="x", caller="another"))
+
+
+async def test_a_paused_intake_creates_nothing() -> None:
+    """While the switch is off, calls are refused with the reason, and come in again when it is on."""
+    scene = Scene()
+    await scene.intake.set(IntakeState(accepting=False, reason="maintenance"))
+    with pytest.raises(IntakePaused, match="maintenance"):
+        await scene.register(scene.details())
+    with pytest.raises(IntakePaused):
+        await scene.ingest(scene.details, "a.wav", untouchable())
+    await scene.intake.set(IntakeState())
+    assert (await scene.register(scene.details())).is_new
+
+
+async def test_hopeless_uploads_are_refused_before_a_byte_is_read() -> None:
+    """An unknown call, a taken one and a wrong name need no body to be refused."""
+    scene = Scene()
+    call = await scene.uploaded()
+    with pytest.raises(RecordingExists):
+        await scene.attach(call.id, "b.wav", untouchable())
+    with pytest.raises(UnsupportedExtension):
+        await scene.attach((await scene.register(scene.details())).call.id, "b.txt", untouchable())
+    await scene.erase(call.id)
+    with pytest.raises(CallNotFound):
+        await scene.attach(call.id, "b.wav", untouchable())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sha256", "error"),
+    [
+        ([], None, EmptyRecording),
+        ([b"x" * 60, b"x" * 60], None, TooLarge),
+        ([b"x"], hashlib.sha256(b"y").hexdigest(), DigestMismatch),
+    ],
+)
+async def test_refused_bytes_are_gone(pieces: list[bytes], sha256: str | None, error: type[Exception]) -> None:
+    """A refused upload leaves neither bytes nor a hold, and the call can still take a recording."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+    with pytest.raises(error):
+        await scene.attach(call.id, "a.wav", chunks(*pieces), sha256)
+    assert scene.database.holds == {}
+    assert scene.storage._recordings == {}
+    assert (await scene.attach(call.id, "a.wav", chunks(b"ok"))).size_bytes == 2
+
+
+async def test_of_two_uploads_at_once_one_wins() -> None:
+    """The second to end is refused and its bytes go."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield b"slow"
+        await scene.attach(call.id, "fast.wav", chunks(b"fast"))
+
+    with pytest.raises((RecordingExists, StillProcessing)):
+        await scene.attach(call.id, "slow.wav", overtaken())
+    assert (await scene.calls.recording(call.id)).filename == "fast.wav"
+    assert list(scene.storage._recordings.values()) == [b"fast"]
+
+
+async def test_an_upload_to_a_call_that_goes_away_is_refused() -> None:
+    """The call was erased while the bytes were on their way: 404, and nothing is kept."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+
+    async def outlived() -> AsyncIterator[bytes]:
+        yield b"data"
+        await scene.erase(call.id)
+
+    with pytest.raises(CallNotFound):
+        await scene.attach(call.id, "a.wav", outlived())
+    assert scene.storage._recordings == {}
+
+
+async def test_bytes_of_an_unknown_outcome_stay_until_the_hold_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error at COMMIT the bytes are not deleted, since they may be a recording's; the sweep decides."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+
+    async def lost_answer(_: Acceptance) -> None:
+        msg = "connection lost"
+        raise RepositoryUnavailable(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.calls, "attach", lost_answer)
+        with pytest.raises(RepositoryUnavailable):
+            await scene.attach(call.id, "a.wav", chunks(b"data"))
+    assert len(scene.storage._recordings) == 1
+    await scene.recover("sweep")
+    assert len(scene.storage._recordings) == 1
+    scene.later(seconds=61)
+    await scene.recover("sweep")
+    assert scene.storage._recordings == {}
+    assert scene.database.holds == {}
+
+
+async def test_an_upload_that_outlived_its_hold_is_refused() -> None:
+    """Once the sweep has taken bytes for abandoned, no transaction can make them a recording."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"data"
+        scene.later(seconds=61)
+        await scene.recover("sweep")
+
+    with pytest.raises(UploadExpired):
+        await scene.attach(call.id, "a.wav", stalled())
+    await scene.recover("sweep")
+    assert scene.storage._recordings == {}
+
+
+async def test_flowing_bytes_renew_their_hold() -> None:
+    """An upload may take as long as it likes while it moves."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            scene.later(seconds=30)
+            yield b"x"
+            await scene.recover("sweep")
+
+    assert (await scene.attach(call.id, "a.wav", slow())).size_bytes == 10
+
+
+async def test_ingest_is_all_or_nothing() -> None:
+    """Fields that turn out wrong after the file leave neither call nor bytes; right ones make both at once."""
+    scene = Scene()
+    with pytest.raises(InvalidCall):
+        await scene.ingest(lambda: scene.details(caller=""), "a.wav", chunks(b"data"))
+    assert (scene.database.calls, scene.storage._recordings, scene.database.holds) == ({}, {}, {})
+    ingested = await scene.ingest(lambda: scene.details(external_id="x"), "a.wav", chunks(b"data"))
+    assert ingested.call.status == "processing"
+    again = await scene.ingest(lambda: scene.details(external_id="x"), "a.wav", chunks(b"data"))
+    assert (again.is_new, again.call.id) == (False, ingested.call.id)
+    assert len(scene.storage._recordings) == 1
+    assert scene.event_types == ["call.created", "recording.attached"]
+
+
+async def test_an_erased_call_leaves_a_receipt_and_nothing_else() -> None:
+    """Rows, findings, jobs, bytes and earlier events are gone; what was done is on record."""
+    scene = Scene()
+    call = await scene.uploaded()
+    await scene.erase(call.id)
+    with pytest.raises(CallNotFound):
+        await scene.calls.get(call.id)
+    assert scene.event_types == ["call.deleted"]
+    assert scene.storage._recordings == {}
+    assert scene.database.jobs == {}
+    with pytest.raises(CallNotFound):
+        await scene.erase(call.id)

@@ -1,0 +1,88 @@
+"""Configuration: names, values, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from calls_app.settings import NAMES, NOT_YET, SECRETS, Settings, SettingsError, load_settings, read_environment, shown
+
+
+def test_nothing_set_is_the_embedded_default() -> None:
+    """Without any variable, everything lives in a folder and no server is needed."""
+    settings = load_settings({})
+    assert settings == Settings()
+    assert settings.is_embedded
+    assert settings.analyzer_names == ("signal",)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """`.env` holds defaults for this machine; other variables of the environment are left alone."""
+    env_file = tmp_path / ".env"
+    env_file.write_text("APP_NAME=file\nSILENCE_MIN_SEC=2\n# a comment\n")
+    variables = read_environment({"APP_NAME": "environment", "HOME": "/x"}, env_file)
+    settings = load_settings(variables)
+    assert (settings.app_name, settings.silence_min_sec) == ("environment", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_UPLOAD_BYTES", "many"),
+        ("MAX_UPLOAD_BYTES", "0"),
+        ("MAX_DURATION_SEC", "nan"),
+        ("SILENCE_THRESHOLD_DBFS", "3"),
+        ("SILENCE_MIN_SEC", "-1"),
+        ("S3_ENABLED", "perhaps"),
+        ("LOG_LEVEL", "LOUD"),
+        ("WORKER_CONCURRENCY", "1000"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("BROKER_URL", "ftp://x"),
+        ("ANALYZERS", ","),
+    ],
+)
+def test_a_malformed_value_is_named(name: str, value: str) -> None:
+    """The start stops with one line that names the variable."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+    assert str(refused.value).startswith(f"{name}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
+    """In the file every unknown name is refused; in the environment only one that is nearly ours."""
+    env_file = tmp_path / ".env"
+    env_file.write_text("RECORDING_DIR=/x\n")
+    with pytest.raises(SettingsError, match="did you mean RECORDINGS_DIR"):
+        read_environment({}, env_file)
+    with pytest.raises(SettingsError, match="did you mean SILENCE_THRESHOLD_DBFS"):
+        read_environment({"SILENCE_TRESHOLD_DBFS": "-30"}, tmp_path / "none")
+    assert read_environment({"PATH": "/bin", "DATABASE": "x"}, tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize("field", NOT_YET)
+def test_what_this_release_cannot_do_is_refused(field: str) -> None:
+    """A setting that would promise more than there is stops the start and says so."""
+    value = {"s3_enabled": "true", "auth_enabled": "true"}.get(field, "1")
+    with pytest.raises(SettingsError, match="not part of this release"):
+        load_settings({field.upper(): value})
+
+
+def test_an_empty_value_means_the_default() -> None:
+    """Compose files pass variables that nobody has set as empty strings."""
+    assert load_settings(dict.fromkeys(NAMES, "")) == Settings()
+
+
+@pytest.mark.parametrize("field", sorted(SECRETS))
+def test_secrets_are_never_shown(field: str) -> None:
+    """What doctor prints helps to find a mistake and gives no password away."""
+    url = field.endswith("_url")
+    settings = Settings(**{field: "postgresql://bob:hunter2@db.example/calls" if url else "hunter2"})
+    assert "hunter2" not in shown(settings, field)
+    assert ("db.example" in shown(settings, field)) == url
+
+
+def test_a_secret_is_not_repeated_in_a_refusal() -> None:
+    """A malformed secret is named, not quoted."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"DATABASE_URL": "hunter2://bob"})
+    assert "hunter2" not in str(refused.value)
