@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -24,26 +23,35 @@ class HttpAudioSource(AudioSource):
 
     @asynccontextmanager
     async def fetch(self, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-            msg = "the address must begin with http:// or https:// and hold no user name"
-            raise SourceRefused(msg)
+        address = _checked(url)
         # One client for one fetch: pulls are rare beside the transfer itself, and nothing is kept open between them.
         async with guarded_client(self._policy, seconds=SECONDS_PER_READ) as client:
-            request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
-            with _told(parts.hostname):
+            request = client.build_request("GET", address, headers={"Accept-Encoding": "identity"})
+            with _told(address.host):
                 response = await client.send(request, stream=True)
             try:
-                _require_ok(response.status_code, parts.hostname)
+                _require_ok(response.status_code, address.host)
 
                 async def pieces() -> AsyncIterator[bytes]:
-                    with _told(str(parts.hostname)):
+                    with _told(address.host):
                         async for piece in response.aiter_raw():
                             yield piece
 
                 yield pieces()
             finally:
                 await response.aclose()
+
+
+def _checked(url: str) -> httpx2.URL:
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        msg = f"not an address: {error}"
+        raise SourceRefused(msg) from error
+    if address.scheme not in {"http", "https"} or not address.host or address.userinfo:
+        msg = "the address must begin with http:// or https:// and hold no user name"
+        raise SourceRefused(msg)
+    return address
 
 
 def _require_ok(status: int, host: str) -> None:
@@ -68,9 +76,6 @@ def _told(host: str) -> Iterator[None]:
             cause = cause.__cause__
         msg = f"cannot connect to {host}: {error}"
         raise SourceUnavailable(msg) from error
-    except httpx2.InvalidURL as error:
-        msg = f"not an address: {error}"
-        raise SourceRefused(msg) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         msg = f"{host} did not answer properly: {type(error).__name__}"
         raise SourceUnavailable(msg) from error
