@@ -14,6 +14,30 @@ DEADLINE: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long silence is taken for work before somebody else takes over; every other interval follows from *lease*."""
+
+    lease: timedelta = timedelta(seconds=60)
+
+    @property
+    def heartbeat(self) -> timedelta:
+        """How often a lease, and the hold of an upload, is renewed: twice may fail before it ends."""
+        return self.lease / 3
+
+    @property
+    def sweep_every(self) -> timedelta:
+        return self.lease / 4
+
+    def retry_delay(self, attempt: int) -> timedelta:
+        """How long to wait after the failed *attempt*: 5 s of a lease of 60, doubled each time, at most 15 leases."""
+        return min(self.lease * 15, self.lease / 12 * 2 ** min(max(0, attempt - 1), 16))
+
+    def outage_delay(self, deferrals: int) -> timedelta:
+        """How long to wait for something that is down: as for a retry, at most 5 leases."""
+        return min(self.lease * 5, self.lease / 12 * 2 ** min(deferrals, 16))
+
+
+@dataclass(frozen=True, slots=True)
 class PullSource:
     """Where a recording must be fetched from, and what its file shall be called."""
 
@@ -46,14 +70,6 @@ class Job:
     @property
     def is_last_attempt(self) -> bool:
         return self.attempt >= self.max_attempts
-
-    def retry_delay(self) -> timedelta:
-        """How long to wait after an attempt that failed: 5 s, doubled each time, at most 15 minutes."""
-        return timedelta(seconds=min(900, 5 * 2 ** max(0, self.attempt - 1)))
-
-    def outage_delay(self) -> timedelta:
-        """How long to wait for something that is down: 5 s, doubled each time, at most 5 minutes."""
-        return timedelta(seconds=min(300, 5 * 2 ** min(self.deferrals, 16)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from calls_core.errors import (
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
 from calls_core.findings import Facts, Signal, Transcript
-from calls_core.job import Claim, Job, JobId, PullSource
+from calls_core.job import Claim, Job, JobId, Patience, PullSource
 from calls_core.ports import (
     Acceptance,
     Analyzers,
@@ -36,8 +36,6 @@ from calls_core.recording import Recording, Step
 from calls_core.use_cases.receive_recording import ReceiveRecording
 from calls_core.use_cases.run_step import STEP_LIMIT, Failed, Outcome, Retry, RunStep
 
-LEASE: Final = timedelta(seconds=60)
-HEARTBEAT: Final = timedelta(seconds=20)
 ATTEMPT_LIMIT: Final = STEP_LIMIT * 4
 SHOW_RUNNING_AFTER: Final = timedelta(seconds=1)
 
@@ -69,12 +67,13 @@ class ProcessRecording:
     receive: ReceiveRecording
     source: AudioSource
     analyzers: Analyzers
+    patience: Patience
     clock: Clock
     new_id: NewId
 
     async def __call__(self, worker: str, job_id: JobId | None = None) -> JobId | None:
         """Work on the job named, or else on the most urgent one; return its id, or None when there is nothing to do."""
-        claim = await self.jobs.claim(worker, LEASE, job_id)
+        claim = await self.jobs.claim(worker, self.patience.lease, job_id)
         if claim is None:
             return None
         faultpoint("worker.claimed")
@@ -84,7 +83,7 @@ class ProcessRecording:
             _log.warning("job %s of call %s is somebody else's by now", claim.job.id, claim.job.call_id)
         except Unavailable as outage:
             _log.warning("job %s waits: %s", claim.job.id, outage)
-            await self._put_back(claim, claim.job.outage_delay(), outage.reason, burn_attempt=False)
+            await self._put_back(claim, self._delay(claim.job, outage=True), outage.reason, burn_attempt=False)
         except asyncio.CancelledError:
             await asyncio.shield(self._put_back(claim, timedelta(0), None, burn_attempt=False))
             raise
@@ -97,7 +96,7 @@ class ProcessRecording:
             done, _ = await asyncio.wait({work, heart}, return_when=asyncio.FIRST_COMPLETED)
             if work not in done:
                 work.cancel()
-                await asyncio.wait({work}, timeout=HEARTBEAT.total_seconds())
+                await asyncio.wait({work}, timeout=self.patience.heartbeat.total_seconds())
                 await heart
             await work
         finally:
@@ -108,10 +107,10 @@ class ProcessRecording:
     async def _beat(self, claim: Claim) -> None:
         """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
         misses = 0
-        for _ in range(ATTEMPT_LIMIT // HEARTBEAT):
-            await asyncio.sleep(HEARTBEAT.total_seconds())
+        for _ in range(ATTEMPT_LIMIT // self.patience.heartbeat):
+            await asyncio.sleep(self.patience.heartbeat.total_seconds())
             try:
-                await self.jobs.renew(claim, LEASE)
+                await self.jobs.renew(claim, self.patience.lease)
                 misses = 0
             except Unavailable as error:
                 misses += 1
@@ -235,9 +234,8 @@ class ProcessRecording:
         await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)], fresh=fresh)
         _log.info("call %s is %s", call.id, call.status)
 
-    @staticmethod
-    def _delay(job: Job, *, outage: bool) -> timedelta:
-        return job.outage_delay() if outage else job.retry_delay()
+    def _delay(self, job: Job, *, outage: bool) -> timedelta:
+        return self.patience.outage_delay(job.deferrals) if outage else self.patience.retry_delay(job.attempt)
 
     async def _put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
         try:

@@ -5,12 +5,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import uuid4
 
 from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, TooLarge, Unavailable
 from calls_core.faultpoint import faultpoint
+from calls_core.job import Patience
 from calls_core.ports import Clock, Holds, NewId, RecordingStorage
 from calls_core.recording import (
     CallId,
@@ -22,9 +22,6 @@ from calls_core.recording import (
     media_type_of,
     require_bytes,
 )
-
-HOLD: Final = timedelta(seconds=60)
-RENEW_AFTER: Final = timedelta(seconds=20)
 
 _log = logging.getLogger("calls.receive")
 
@@ -72,6 +69,7 @@ class ReceiveRecording:
     storage: RecordingStorage
     holds: Holds
     limits: UploadLimits
+    patience: Patience
     clock: Clock
     new_id: NewId
 
@@ -88,7 +86,7 @@ class ReceiveRecording:
         filename = clean_filename(filename)
         media_type = media_type_of(filename)
         key = f"{uuid4().hex[:2]}/{uuid4().hex}"
-        await self.holds.hold(key, HOLD)
+        await self.holds.hold(key, self.patience.lease)
         try:
             stored = await self.storage.put(key, self._watched(key, chunks))
         except StorageUnavailable:
@@ -124,8 +122,8 @@ class ReceiveRecording:
             if size > self.limits.max_bytes:
                 msg = f"a recording may have at most {self.limits.max_bytes} bytes (MAX_UPLOAD_BYTES)"
                 raise TooLarge(msg)
-            if (now := self.clock()) - renewed_at >= RENEW_AFTER:
-                await self.holds.renew(key, HOLD)
+            if (now := self.clock()) - renewed_at >= self.patience.heartbeat:
+                await self.holds.renew(key, self.patience.lease)
                 renewed_at = now
             yield chunk
 

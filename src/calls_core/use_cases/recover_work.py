@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from calls_core.errors import (
@@ -14,12 +13,10 @@ from calls_core.errors import (
     StorageUnavailable,
     WorkerLost,
 )
-from calls_core.job import Claim
+from calls_core.job import Claim, Patience
 from calls_core.ports import CallRepository, Clock, Holds, JobQueue, NewId, RecordingStorage, WakeUps
-from calls_core.use_cases.process_recording import LEASE, ended
+from calls_core.use_cases.process_recording import ended
 
-SWEEP_EVERY: Final = timedelta(seconds=15)
-ANNOUNCE_AGAIN_AFTER: Final = timedelta(seconds=60)
 BATCH: Final = 100
 
 _log = logging.getLogger("calls.sweep")
@@ -45,7 +42,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class RecoverWork:
-    """Do once what any number of processes do every 15 seconds, without a leader.
+    """Do once what any number of processes do every few seconds, without a leader.
 
     Why every accepted recording ends: each claim raises the attempt, which is bounded; waiting for an outage does not,
     but ends at the deadline; and every lease ends by itself.
@@ -56,16 +53,17 @@ class RecoverWork:
     holds: Holds
     storage: RecordingStorage
     wake_ups: WakeUps
+    patience: Patience
     clock: Clock
     new_id: NewId
 
     async def __call__(self, worker: str) -> Recovered:
         given_up = 0
-        while claim := await self.jobs.claim_hopeless(worker, LEASE):
+        while claim := await self.jobs.claim_hopeless(worker, self.patience.lease):
             await self._give_up(claim)
             given_up += 1
         requeued = await self.jobs.requeue_expired()
-        forgotten = await self.jobs.unannounced(BATCH, ANNOUNCE_AGAIN_AFTER)
+        forgotten = await self.jobs.unannounced(BATCH, self.patience.lease)
         for job_id in forgotten:
             await self.wake_ups.wake(job_id)
         uploads, leftovers = await self._clear_storage()

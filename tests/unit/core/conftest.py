@@ -20,6 +20,7 @@ from calls_adapters.memory import (
 )
 from calls_core.call import Call, CallDetails
 from calls_core.findings import Facts, Finding
+from calls_core.job import Patience
 from calls_core.ports import Analyzers, Audio, AudioDecoder, AudioSource
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.erase_call import EraseCall
@@ -93,7 +94,7 @@ class Scene:
         self.analyzers = Analyzers(analyzers or (Scripted(),))
         intake = ControlIntake(MemoryIntakeSwitch(self.database))
         self.intake = intake
-        self.receive = ReceiveRecording(self.storage, self.holds, UploadLimits(max_bytes), self.clock, uuid4)
+        self.receive = ReceiveRecording(self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4)
         self.register = RegisterCall(self.calls, intake, self.clock, uuid4)
         shared = (self.calls, self.receive, self.analyzers, self.wake_ups)
         self.attach = AttachRecording(*shared, self.clock, uuid4)
@@ -109,11 +110,12 @@ class Scene:
             self.receive,
             self.source,
             self.analyzers,
+            Patience(),
             self.clock,
             uuid4,
         )
         self.recover = RecoverWork(
-            self.jobs, self.calls, self.holds, self.storage, self.wake_ups, self.clock, uuid4
+            self.jobs, self.calls, self.holds, self.storage, self.wake_ups, Patience(), self.clock, uuid4
         )
 
     def clock(self) -> datetime:

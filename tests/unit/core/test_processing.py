@@ -16,9 +16,8 @@ from calls_core.errors import (
     StorageUnavailable,
 )
 from calls_core.findings import Facts, Finding
-from calls_core.job import PullSource
+from calls_core.job import Patience, PullSource
 from calls_core.ports import Audio
-from calls_core.use_cases.process_recording import LEASE
 from tests.unit.core.conftest import FACTS, Scene, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -133,10 +132,10 @@ async def test_a_killer_recording_ends() -> None:
     scene = Scene()
     call = await scene.uploaded()
     for _ in range(5):
-        assert await scene.jobs.claim("doomed", LEASE) is not None
+        assert await scene.jobs.claim("doomed", Patience().lease) is not None
         scene.later(seconds=61)
         await scene.recover("sweep")
-    assert await scene.jobs.claim("doomed", LEASE) is None
+    assert await scene.jobs.claim("doomed", Patience().lease) is None
     ended = await scene.calls.get(call.id)
     assert ended.failure is not None
     assert (ended.status, ended.failure.code) == ("failed", "worker-lost")
@@ -254,7 +253,7 @@ async def test_an_empty_or_huge_pull_is_refused() -> None:
 
 async def test_a_lease_that_cannot_be_renewed_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that loses its lease cancels what it does, whether or not the analyzer ever ends."""
-    monkeypatch.setattr("calls_core.use_cases.process_recording.HEARTBEAT", timedelta(milliseconds=1))
+    monkeypatch.setattr(Patience, "heartbeat", timedelta(milliseconds=1))
     cancelled = asyncio.Event()
 
     async def hang(_: Audio) -> Finding:
