@@ -1,0 +1,103 @@
+"""Every check of the project, each in an environment of its own: ``nox -l`` lists them, ``nox`` runs the usual ones."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+
+PLUGINS = sorted(folder.parent.name for folder in Path("plugins").glob("*/pyproject.toml"))
+
+# What does not start servers or processes by the dozen: enough to tell a version of Python or of a library that fails.
+QUICK_TESTS = ("tests/unit", "tests/contracts", "tests/http")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and that the changelog's fragments can be read."""
+    session.install("--group", "lint")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types of all that is shipped."""
+    session.install(".", "--group", "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Who may import whom."""
+    session.install("--group", "imports")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as pages; a link that leads nowhere is an error."""
+    session.install("--group", "docs")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
+def plugins(session: nox.Session, plugin: str) -> None:
+    """Types and tests of one plugin, with nothing installed but itself, the project and what they need."""
+    folder = Path("plugins", plugin)
+    _install(session, ".", f"./{folder}", "--group", "tests", "--group", "types")
+    packages = [package.name for package in (folder / "src").iterdir() if (package / "__init__.py").is_file()]
+    session.run("mypy", *(part for package in packages for part in ("-p", package)))
+    session.run("pytest", f"{folder}/tests", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, with the Python that runs nox."""
+    _install(session, ".", "--group", "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"], default=False)
+def pythons(session: nox.Session) -> None:
+    """The quick tests, with each Python that we support and this machine has."""
+    _install(session, ".", "--group", "tests")
+    session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
+
+
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """The quick tests, with the lowest versions that pyproject.toml admits of what we import."""
+    session.install("uv")
+    _install(session)
+    session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", ".")
+    session.run("uv", "pip", "install", "--quiet", ".", "--group", "tests")
+    session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """One benchmark by the name of its file: ``nox -s bench -- audio``; without a name it lists them."""
+    _install(session, ".", "--group", "bench")
+    names = sorted(file.stem for file in Path("benchmarks").glob("[a-z]*.py"))
+    if not session.posargs:
+        session.log(f"benchmarks: {', '.join(names)}")
+        return
+    name, *arguments = session.posargs
+    session.run("python", "-m", f"benchmarks.{name}", *arguments)
+
+
+def _install(session: nox.Session, *what: str) -> None:
+    """Install, and let bytecode be written: tests that start processes would else compile everything each time."""
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    if what:
+        session.install(*what)
+
+
+def _existing(folders: tuple[str, ...]) -> list[str]:
+    return [folder for folder in folders if Path(folder).is_dir()]

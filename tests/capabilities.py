@@ -1,0 +1,68 @@
+"""What a machine may lack and a test may need.
+
+A test says ``@pytest.mark.requires("postgres")``. Where that is missing the test is skipped, unless the name is in
+``CALLS_TEST_REQUIRE`` (a comma list), which makes the run fail at its start: so a continuous-integration run cannot
+turn green by skipping.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from tests.servers.postgres import NoPostgres, postgres_programs
+
+ROOT: Final = Path(__file__).parent.parent
+
+Reason = str
+"""A sentence that says what is missing and how to get it."""
+
+
+def _sqlite() -> Reason | None:
+    if sqlite3.sqlite_version_info >= (3, 35):
+        return None
+    return f"SQLite {sqlite3.sqlite_version} cannot do UPDATE ... RETURNING: Python must be linked with 3.35 or newer"
+
+
+def _postgres() -> Reason | None:
+    try:
+        postgres_programs()
+    except NoPostgres as error:
+        return str(error)
+    return None
+
+
+def _recordings() -> Reason | None:
+    folder = recordings_folder()
+    if (folder / "manifest.json").is_file():
+        return None
+    return f"there is no manifest.json in {folder}: name a folder of sample recordings in CALLS_RECORDINGS_SAMPLES"
+
+
+CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyType(
+    {"sqlite": _sqlite, "postgres": _postgres, "recordings": _recordings}
+)
+
+
+def recordings_folder() -> Path:
+    """Return the folder of real recordings with known truth: ``shared/audio`` beside the project, if not named."""
+    named = os.environ.get("CALLS_RECORDINGS_SAMPLES")
+    return Path(named) if named else ROOT.parent / "shared" / "audio"
+
+
+@cache
+def missing(name: str) -> Reason | None:
+    """Return why the capability *name* is not to be had here, None if it is.
+
+    Raises:
+        KeyError: there is no capability of this name.
+    """
+    return CAPABILITIES[name]()
+
+
+def required() -> frozenset[str]:
+    """Return the capabilities that this run must not go without."""
+    return frozenset(name.strip() for name in os.environ.get("CALLS_TEST_REQUIRE", "").split(",") if name.strip())

@@ -1,0 +1,60 @@
+"""The reference names everything there is, and nothing that is not."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from calls_app.cli import app
+from calls_app.settings import NAMES
+from calls_core import errors, hookspecs
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / "reference" / name).read_text()
+
+
+def error_classes(cls: type[errors.CallsError] = errors.CallsError) -> list[type[errors.CallsError]]:
+    return [cls, *(below for sub in cls.__subclasses__() if sub.__module__ == errors.__name__ for below in error_classes(sub))]
+
+
+def test_every_setting_is_documented() -> None:
+    """Each variable stands in a table, and the tables invent none."""
+    documented = {name for row in re.findall(r"^\| (.+?) \|", page("settings.md"), re.M) for name in re.findall(r"`([A-Z0-9_]+)`", row)}
+    assert documented == set(NAMES)
+
+
+def test_the_example_of_an_env_file_names_real_settings() -> None:
+    """`.env.example` can be copied and edited."""
+    text = (DOCS.parent / ".env.example").read_text()
+    assert set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, re.M)) <= set(NAMES)
+
+
+def test_every_error_is_documented() -> None:
+    """Each code has its row with the same meaning that clients read as the title."""
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$", page("errors.md"), re.M))
+    assert rows == {cls.code: inspect.getdoc(cls) for cls in error_classes()}
+
+
+def test_every_hook_is_documented() -> None:
+    """Each hook has a heading with its arguments."""
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, "calls_spec")}
+    assert hooks
+    for name, hook in hooks.items():
+        assert f"## {name}({', '.join(inspect.signature(hook).parameters)})" in page("hooks.md")
+
+
+def test_every_command_is_documented() -> None:
+    """Each command has its row."""
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert set(re.findall(r"^\| `calls (\w+)", page("cli.md"), re.M)) == commands
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link of a page names a file that is there."""
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == []

@@ -1,0 +1,29 @@
+"""Both databases, durable, behind a service that is killed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calls_adapters.sql.migrate import migrate
+from tests.servers.postgres import PostgresServer
+from tests.servers.service import Service
+
+LEASE_SEC = "1.5"
+
+
+@pytest.fixture(scope="session")
+def durable_postgres() -> Iterator[PostgresServer]:
+    with PostgresServer(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))])
+async def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
+    """A service that is not started yet; work of a dead worker is taken up after a second and a half."""
+    if request.param == "sqlite":
+        return Service(tmp_path, LEASE_SEC=LEASE_SEC)
+    server: PostgresServer = request.getfixturevalue("durable_postgres")
+    url = server.create_database()
+    await migrate(url)
+    return Service(tmp_path, url, LEASE_SEC=LEASE_SEC)
