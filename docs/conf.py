@@ -6,7 +6,6 @@ project_copyright = author
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_build", "examples"]
-suppress_warnings = ["toc.empty_glob"]  # a kind of page may have none yet
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
