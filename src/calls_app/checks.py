@@ -24,7 +24,7 @@ class PartChecks:
     decoder: AudioDecoder
 
     def for_health(self) -> Mapping[str, Check]:
-        """Return the checks that are cheap enough to be asked every few seconds."""
+        """Return the checks that are cheap enough to be asked every few seconds; the service needs all of them."""
         return {"database": self.database, "storage": self.local_storage, "queue": self.queue}
 
     def for_doctor(self) -> Mapping[str, Check]:

@@ -1,13 +1,13 @@
 """Wiring: the only module that knows which adapter stands behind which port."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import uuid_utils.compat
 from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, from_context, make_async_container, provide, provide_all
 from taskiq import AsyncBroker
 
-from calls_adapters.audio.decoder import ChildDecoder
+from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
@@ -19,9 +19,11 @@ from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.storage.local import LocalStorage
 from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
+from calls_app.checks import PartChecks
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.hookspecs import AnalysisOptions
+from calls_core.job import Patience
 from calls_core.ports import (
     Analyzers,
     AudioDecoder,
@@ -68,6 +70,7 @@ class UseCases(Provider):
         RecoverWork,
         RegisterCall,
         ReprocessCall,
+        PartChecks,
         RunStep,
         SearchCalls,
         SummarizeCalls,
@@ -84,7 +87,6 @@ class Adapters(Provider):
     holds = provide(SqlHolds, provides=Holds)
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
-    decoder = provide(ChildDecoder, provides=AudioDecoder)
 
     @provide
     async def database(self, settings: Settings) -> AsyncIterator[Database]:
@@ -104,6 +106,10 @@ class Adapters(Provider):
         return LocalStorage(settings.recordings_dir)
 
     @provide
+    def decoder(self, options: AnalysisOptions) -> AudioDecoder:
+        return ChildDecoder(DecoderLimits(max_duration_sec=options.max_duration_sec))
+
+    @provide
     def source(self, settings: Settings) -> AudioSource:
         try:
             return HttpAudioSource(AddressPolicy.parsed(settings.allowed_cidrs))
@@ -113,6 +119,10 @@ class Adapters(Provider):
     @provide
     def limits(self, settings: Settings) -> UploadLimits:
         return UploadLimits(max_bytes=settings.max_upload_bytes)
+
+    @provide
+    def patience(self, settings: Settings) -> Patience:
+        return Patience(timedelta(seconds=settings.lease_sec))
 
     @provide
     def options(self, settings: Settings) -> AnalysisOptions:

@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     recordings_dir: Path = Path("data/recordings")
     broker_url: str = ""
     redis_url: str = ""
+    lease_sec: Annotated[float, msgspec.Meta(ge=0.5, le=3600)] = 60.0
     worker_concurrency: Annotated[int, msgspec.Meta(ge=1, le=256)] = 2
 
     s3_enabled: bool = False

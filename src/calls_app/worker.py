@@ -17,7 +17,7 @@ from calls_adapters.taskiq.wake_ups import on_wake_up
 from calls_core.errors import Unavailable
 from calls_core.job import JobId
 from calls_core.use_cases.process_recording import ProcessRecording
-from calls_core.use_cases.recover_work import SWEEP_EVERY, RecoverWork
+from calls_core.use_cases.recover_work import RecoverWork
 
 POLL_EVERY: Final = timedelta(seconds=5)
 GRACE: Final = timedelta(seconds=20)
@@ -91,4 +91,4 @@ class Worker:
                 _log.warning("cannot sweep: %s", error)
             except Exception:  # noqa: BLE001 (so does the sweep)
                 _log.exception("the sweep ended in an error of ours")
-            await asyncio.sleep(SWEEP_EVERY.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(self.recover.patience.sweep_every.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311

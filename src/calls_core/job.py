@@ -30,11 +30,11 @@ class Patience:
 
     def retry_delay(self, attempt: int) -> timedelta:
         """How long to wait after the failed *attempt*: 5 s of a lease of 60, doubled each time, at most 15 leases."""
-        return min(self.lease * 15, self.lease / 12 * 2 ** min(max(0, attempt - 1), 16))
+        return min(self.lease * 15, self.lease / 12 * 2.0 ** min(max(0, attempt - 1), 16))
 
     def outage_delay(self, deferrals: int) -> timedelta:
         """How long to wait for something that is down: as for a retry, at most 5 leases."""
-        return min(self.lease * 5, self.lease / 12 * 2 ** min(deferrals, 16))
+        return min(self.lease * 5, self.lease / 12 * 2.0 ** min(deferrals, 16))
 
 
 @dataclass(frozen=True, slots=True)

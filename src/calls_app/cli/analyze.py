@@ -3,11 +3,14 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from calls_app.cli.configured import configured
+from calls_core.recording import Recording
+
+STORED_ONLY: Final = frozenset({"id", "call_id", "created_at", "updated_at"})
 
 
 def analyze(
@@ -21,7 +24,6 @@ def analyze(
 
 
 async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
-    import msgspec
     from rich.console import Console
     from rich.progress import Progress
 
@@ -29,7 +31,6 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     from calls_app.container import make_container
     from calls_core.errors import InvalidInput
     from calls_core.use_cases.analyze_file import AnalyzeFile
-    from calls_http.wire import FileView
 
     container = make_container(configured())
     succeeded = True
@@ -51,12 +52,22 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
                     bar.remove_task(task)
                 succeeded = succeeded and recording.failure is None
                 if as_json:
-                    sys.stdout.write(msgspec.json.encode(FileView.of(recording)).decode() + "\n")
+                    sys.stdout.write(_as_json(recording) + "\n")
                 else:
                     Console().print(report(recording))
     finally:
         await container.close()
     return succeeded
+
+
+def _as_json(recording: Recording) -> str:
+    """Return what the API would say of the recording, less what only a stored one has."""
+    import msgspec
+
+    from calls_http import wire
+
+    told = msgspec.to_builtins(wire.Recording.of(recording))
+    return msgspec.json.encode({name: told[name] for name in told if name not in STORED_ONLY}).decode()
 
 
 def _measured(path: Path) -> tuple[int, str]:

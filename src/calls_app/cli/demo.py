@@ -7,10 +7,12 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 
 from calls_app.cli.configured import configured
+from calls_core.recording import CallId
 
 POLL_SECONDS: Final = 0.1
 
@@ -85,7 +87,7 @@ async def _hand_over(console: Any, container: Any, url: str, recording: Path) ->
             )
         console.print(f"uploaded    {answer['filename']}, {answer['size_bytes']} bytes, SHA-256 {answer['sha256'][:16]}...")
         status = await _follow(console, client, call["id"])
-        found = await (await container.get(GetRecording))(call["id"])
+        found = await (await container.get(GetRecording))(CallId(UUID(call["id"])))
         console.print(f"processed   the call is [bold]{status}[/]\n")
         console.print(report(found))
         console.print(f"\ncall        {url}/calls/{call['id']}")

@@ -1,0 +1,67 @@
+"""The Litestar application, to which the composition root adds the container."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+
+from calls_http.audio import audio_router
+from calls_http.bodies import PACE, Pace, PacedRequest
+from calls_http.calls import calls_router
+from calls_http.docs_pages import docs_router, openapi_config
+from calls_http.documentation import StrictInputs
+from calls_http.edge import Edge, Lingering
+from calls_http.export import export_router
+from calls_http.health import HealthChecks, health_router
+from calls_http.ingest import ingest_router
+from calls_http.problems import EXCEPTION_HANDLERS
+from calls_http.recordings import recordings_router, uploads_router
+from calls_http.transcripts import transcripts_router
+from calls_http.uploads import OVERHEAD
+
+JSON_LIMIT: Final = 1024**2
+
+
+def litestar_app(
+    *,
+    health_checks: Callable[[], Awaitable[HealthChecks]],
+    max_upload_bytes: int,
+    lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
+    name: str = "Calls",
+    pace: Pace | None = None,
+    lingering: Lingering | None = None,
+) -> Litestar:
+    """Return the application without its container: call ``setup_dishka(container, app)`` on it.
+
+    The container must provide every use case that the routes ask for, in application scope. *max_upload_bytes* should
+    be that of ``UploadLimits``: bodies that declare more are refused before a byte is read.
+    """
+    app = Litestar(
+        route_handlers=[
+            calls_router,
+            export_router,
+            recordings_router,
+            transcripts_router,
+            audio_router,
+            Router(
+                "/",
+                route_handlers=[uploads_router, ingest_router],
+                request_max_body_size=max_upload_bytes + OVERHEAD,
+            ),
+            health_router(health_checks),
+            docs_router,
+        ],
+        debug=False,
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=openapi_config(name),
+        plugins=[StrictInputs()],
+        request_class=PacedRequest,
+        request_max_body_size=JSON_LIMIT,
+        state=State({PACE: pace or Pace()}),
+    )
+    app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering())
+    return app

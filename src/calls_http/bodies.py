@@ -1,0 +1,130 @@
+"""Reading request bodies: at a bearable pace, and JSON strictly."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import InternalServerException
+
+from calls_core.errors import FieldError, InvalidInput
+from calls_http.problems import ClientGone, ClientTooSlow, MalformedBody, UnsupportedMediaType
+
+PACE: Final = "pace"
+"""Where the application state keeps the ``Pace``."""
+
+_AT: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
+_PATH_PART: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
+_FIELD: Final = re.compile(r"(?:required|unknown) field `(?P<name>.*)`", re.DOTALL)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slowly a client may send: never silent for longer than *silence_sec*, and after *grace_sec* of waiting for it,
+    at least *bytes_per_sec* on the mean. Only time spent waiting for the client counts."""
+
+    silence_sec: float = 30.0
+    grace_sec: float = 30.0
+    bytes_per_sec: float = 1024.0
+
+
+class PacedRequest(Request[Any, Any, Any]):
+    """Litestar's request, whose body must keep pace and whose JSON is decoded strictly into the handler's ``data``."""
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body as the server hands it over.
+
+        Raises:
+            ClientTooSlow: it does not keep pace.
+            ClientGone: the client hung up before the end.
+            RequestEntityTooLarge: it is longer than the route takes; at once if its length was declared.
+        """
+        pace: Pace = self.app.state[PACE]
+        clock = asyncio.get_running_loop().time
+        waited, received = 0.0, 0
+        async with aclosing(super().stream()) as chunks:
+            while True:
+                asked = clock()
+                try:
+                    async with asyncio.timeout(pace.silence_sec):
+                        chunk = await anext(chunks, b"")
+                except TimeoutError:
+                    raise ClientTooSlow(f"nothing came for {pace.silence_sec:g} seconds; send it again") from None
+                except InternalServerException as error:
+                    if "disconnected" in error.detail:  # the only sign that Litestar gives of it
+                        raise ClientGone from error
+                    raise
+                if not chunk:
+                    return
+                waited += clock() - asked
+                received += len(chunk)
+                if waited > pace.grace_sec and received < waited * pace.bytes_per_sec:
+                    raise ClientTooSlow(f"fewer than {pace.bytes_per_sec:g} bytes came per second; send it again")
+                yield chunk
+
+    async def json(self) -> Any:  # noqa: ANN401 (the handler's own type)
+        """Return the body as what the handler's parameter ``data`` is annotated with."""
+        media_type = self.content_type[0]
+        if media_type and not is_json(media_type):
+            raise UnsupportedMediaType(f"send application/json, not {media_type}")
+        field = self.route_handler.parsed_data_field
+        return decoded_json(await self.body(), field.annotation if field else Any)
+
+
+def is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
+
+
+def decoded_json(text: bytes, wanted: type[T]) -> T:
+    """Decode one JSON document.
+
+    Raises:
+        MalformedBody: it is not JSON, or nested too deeply.
+        InvalidInput: it is not a *wanted*.
+    """
+    try:
+        value: T = _decoder(wanted).decode(text)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(f"not JSON in UTF-8: {error}") from None
+    except RecursionError:
+        raise MalformedBody("the JSON is nested too deeply") from None
+    return value
+
+
+def converted(value: object, wanted: type[T]) -> T:
+    """Return decoded data as a *wanted*; raise ``InvalidInput`` when it is not."""
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
+@lru_cache
+def _decoder(wanted: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 (any annotation)
+    return msgspec.json.Decoder(wanted)
+
+
+def _invalid(message: str) -> InvalidInput:
+    at = _AT.search(message)
+    sentence = message[: at.start()] if at else message
+    parts: list[str] = []
+    for part in _PATH_PART.finditer(at["path"] if at else ""):
+        parts.append(part["name"] or part["index"])
+    if field := _FIELD.search(sentence):
+        parts.append(field["name"])
+    pointer = _pointer(parts)
+    return InvalidInput(f"{pointer or 'the body'}: {sentence}", [FieldError(pointer, sentence)])
+
+
+def _pointer(parts: Sequence[str]) -> str:
+    """Return a JSON pointer (RFC 6901)."""
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)

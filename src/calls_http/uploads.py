@@ -1,0 +1,130 @@
+"""A multipart/form-data body with one file in it, as a stream: nothing is spooled, and fields may follow the file."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from types import TracebackType
+from typing import Any, Final
+
+from litestar import Request
+from litestar.enums import RequestEncodingType
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+
+from calls_core.errors import FieldError, InvalidInput, TooLarge
+from calls_http.problems import MalformedBody, UnsupportedMediaType
+
+FILE: Final = "file"
+FIELD_LIMIT: Final = 64 * 1024
+PARTS_LIMIT: Final = 32
+HEADER_LIMIT: Final = 16 * 1024
+PREAMBLE_LIMIT: Final = 64 * 1024
+OVERHEAD: Final = 4 * 1024**2
+"""What a form may weigh besides its file: the parts with their headers."""
+
+
+class UploadForm:
+    """Read it once, from front to back: ``open`` up to the file, then all of ``chunks``, then ``fields`` is complete.
+
+    ``chunks`` does not end before the closing boundary has come, so that an upload that was cut off is never taken for
+    a whole one.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any], accepted: Collection[str] = ()) -> None:
+        """Prepare to read; *accepted* names the text fields, each of which may be repeated.
+
+        Raises:
+            UnsupportedMediaType, MalformedBody: the body is no form, or has no usable boundary.
+        """
+        media_type, options = request.content_type
+        if media_type != RequestEncodingType.MULTI_PART:
+            raise UnsupportedMediaType(f"send multipart/form-data with the audio as {FILE!r}")
+        self.fields: dict[str, list[str]] = {}
+        self._accepted = accepted
+        self._size = 0
+        try:
+            self._parser = PushMultipartParser(
+                options.get("boundary", ""), max_segment_count=PARTS_LIMIT, max_header_size=HEADER_LIMIT
+            )
+        except MultipartError as error:
+            raise MalformedBody(f"the form has no usable boundary: {error}") from None
+        self._pieces = self._read(request)
+
+    async def __aenter__(self) -> "UploadForm":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pieces.aclose()
+
+    async def open(self) -> str:
+        """Read up to the file and return what the client calls it.
+
+        Raises:
+            InvalidInput: there is no file, or a field that is not accepted.
+            TooLarge, MalformedBody: the form passes a limit, or is none.
+        """
+        async for piece in self._pieces:
+            if isinstance(piece, str):
+                return piece
+        raise _refused(FILE, "is missing: send the audio as a file with a name")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the file as it comes, then read the fields after it. Raises as ``open``."""
+        async for piece in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+
+    async def _read(self, request: Request[Any, Any, Any]) -> AsyncGenerator[str | bytes, None]:
+        """Yield the name of the file and then its bytes."""
+        opened = False
+        segment: MultipartSegment | None = None
+        value = bytearray()
+        try:
+            with self._parser as parser:
+                async for chunk in request.stream():
+                    self._size += len(chunk)
+                    for event in parser.parse(chunk):
+                        if isinstance(event, MultipartSegment):
+                            segment, value = event, bytearray()
+                            self._require_accepted(segment, opened=opened)
+                            if segment.filename is not None:
+                                opened = True
+                                yield segment.filename
+                        elif segment is not None and event is None:
+                            self._keep(segment, value)
+                        elif segment is not None and segment.filename is not None:
+                            yield bytes(event)
+                        elif segment is not None:
+                            value += event
+                            if len(value) > FIELD_LIMIT:
+                                raise TooLarge(f"the field {segment.name!r} may have at most {FIELD_LIMIT} bytes")
+                    if segment is None and self._size > PREAMBLE_LIMIT:
+                        raise MalformedBody("the form does not begin with its boundary")
+        except ParserLimitReached as error:
+            raise TooLarge(f"the form passes a limit: {error}; it may have {PARTS_LIMIT} parts") from None
+        except MultipartError as error:
+            raise MalformedBody(f"the form is damaged or cut off: {error}") from None
+
+    def _require_accepted(self, segment: MultipartSegment, *, opened: bool) -> None:
+        name = str(segment.name)
+        if segment.filename is not None:
+            if name != FILE:
+                raise _refused(name, f"must not be a file; send the audio as {FILE!r}")
+            if opened:
+                raise _refused(FILE, "is given twice; a call has one recording")
+        elif name == FILE:
+            raise _refused(FILE, "must be sent as a file, with a file name")
+        elif name not in self._accepted:
+            known = ", ".join([FILE, *self._accepted])
+            raise _refused(name, f"is not a field of this form; accepted are {known}")
+
+    def _keep(self, segment: MultipartSegment, value: bytearray) -> None:
+        if segment.filename is not None:
+            return
+        try:
+            self.fields.setdefault(str(segment.name), []).append(value.decode())
+        except UnicodeDecodeError:
+            raise MalformedBody(f"the field {segment.name!r} is not UTF-8") from None
+
+
+def _refused(name: str, why: str) -> InvalidInput:
+    return InvalidInput(f"{name}: {why}", [FieldError(f"/{name}", why)])

@@ -1,0 +1,188 @@
+"""Recordings on the wire."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from calls_core import findings as core
+from calls_core import recording as domain
+from calls_core.ports import PresignedUrl
+from calls_http.wire.calls import Reason
+
+
+class SilenceMark(msgspec.Struct, kw_only=True):
+    """*channel* counts from 0; null means all channels at once. Times are seconds, to the millisecond."""
+
+    start_sec: float
+    end_sec: float
+    channel: int | None
+
+    @classmethod
+    def of(cls, mark: core.SilenceMark) -> "SilenceMark":
+        return cls(start_sec=mark.start_sec, end_sec=mark.end_sec, channel=mark.channel)
+
+
+class Segment(msgspec.Struct, kw_only=True):
+    """One stretch of speech."""
+
+    start_sec: float
+    end_sec: float
+    text: str
+    channel: int | None
+
+
+class Transcript(msgspec.Struct, kw_only=True):
+    """What was said. *language* is a BCP 47 tag where it is known."""
+
+    text: str
+    language: str | None
+    segments: list[Segment]
+
+    @classmethod
+    def of(cls, found: core.Transcript) -> "Transcript":
+        segments = [
+            Segment(start_sec=s.start_sec, end_sec=s.end_sec, text=s.text, channel=s.channel) for s in found.segments
+        ]
+        return cls(text=found.text, language=found.language, segments=segments)
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One analyzer's run. *error* of a step that is done tells what limits its finding."""
+
+    analyzer: str
+    version: str
+    status: domain.StepStatus
+    attempts: int
+    error: Reason | None
+    next_attempt_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, step: domain.Step) -> "Step":
+        return cls(
+            analyzer=step.analyzer,
+            version=step.version,
+            status=step.status,
+            attempts=step.attempts,
+            error=Reason.of(step.error),
+            next_attempt_at=step.next_attempt_at,
+            started_at=step.started_at,
+            finished_at=step.finished_at,
+        )
+
+
+class Recording(msgspec.Struct, kw_only=True):
+    """The audio of a call, with what its analyzers found, by their names.
+
+    A finding has a *kind*: ``signal`` (duration, silences, levels in dBFS per second and channel), ``transcript``
+    (text, language, segments) or ``facts`` (values of the analyzer's own making).
+    """
+
+    id: UUID
+    call_id: UUID
+    filename: str
+    duration_sec: float | None
+    transcription: str | None
+    silence_marks: list[SilenceMark]
+    created_at: datetime
+    updated_at: datetime
+    media_type: str
+    size_bytes: int
+    sha256: str
+    codec: str | None
+    channels: int | None
+    sample_rate_hz: int | None
+    steps: list[Step]
+    findings: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, recording: domain.Recording) -> "Recording":
+        signal, transcript = recording.signal, recording.transcript
+        return cls(
+            id=recording.id,
+            call_id=recording.call_id,
+            filename=recording.filename,
+            duration_sec=recording.duration_sec,
+            transcription=transcript.text if transcript else None,
+            silence_marks=[SilenceMark.of(mark) for mark in recording.silence_marks],
+            created_at=recording.created_at,
+            updated_at=recording.updated_at,
+            media_type=recording.media_type,
+            size_bytes=recording.size_bytes,
+            sha256=recording.sha256,
+            codec=signal.codec if signal else None,
+            channels=signal.channels if signal else None,
+            sample_rate_hz=signal.sample_rate_hz if signal else None,
+            steps=[Step.of(step) for step in recording.steps],
+            findings={name: _finding(found) for name, found in recording.findings.items()},
+        )
+
+
+class Waveform(msgspec.Struct, kw_only=True):
+    """BBC audiowaveform's JSON, version 2: for every pixel, for every channel, minimum and maximum.
+
+    https://github.com/bbc/audiowaveform/blob/master/doc/DataFormat.md
+    """
+
+    version: int
+    channels: int
+    sample_rate: int
+    samples_per_pixel: int
+    bits: int
+    length: int
+    data: list[int]
+
+    @classmethod
+    def of(cls, peaks: core.Peaks) -> "Waveform":
+        return cls(
+            version=2,
+            channels=peaks.channels,
+            sample_rate=peaks.sample_rate_hz,
+            samples_per_pixel=peaks.samples_per_point,
+            bits=8,
+            length=peaks.points,
+            data=memoryview(peaks.data).cast("b").tolist(),
+        )
+
+
+class Download(msgspec.Struct, kw_only=True):
+    """An address from which anyone may download the audio until it expires."""
+
+    url: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, presigned: PresignedUrl) -> "Download":
+        return cls(url=presigned.url, expires_at=presigned.expires_at)
+
+
+class Reprocess(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which steps to run again: those named, else those that failed or are new; with *force* also those that are done."""
+
+    analyzers: list[str] = []
+    force: bool = False
+
+
+def _finding(found: core.Finding) -> Mapping[str, Any]:
+    caveat = {"code": found.caveat.code, "detail": found.caveat.detail} if found.caveat else None
+    match found:
+        case core.Signal():
+            return {
+                "kind": "signal",
+                "duration_sec": found.duration_sec,
+                "silence_sec": round(found.silence_sec, 3),
+                "codec": found.codec,
+                "channels": found.channels,
+                "sample_rate_hz": found.sample_rate_hz,
+                "silence_marks": [SilenceMark.of(mark) for mark in found.silence_marks],
+                "levels_dbfs": found.levels_dbfs,
+                "caveat": caveat,
+            }
+        case core.Transcript():
+            return {"kind": "transcript", **msgspec.structs.asdict(Transcript.of(found)), "caveat": caveat}
+        case core.Facts():
+            return {"kind": "facts", "values": dict(found.values), "caveat": caveat}
