@@ -25,13 +25,15 @@ _log = logging.getLogger("calls.server")
 
 
 def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
-    """Return the ASGI application; its lifespan prepares the database and runs the worker, if it shall have one."""
+    """Return the ASGI application; its lifespan runs the worker, if it shall have one, and closes *container*.
+
+    Call ``prepare`` first.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(container.close)
-            await prepare(container, settings)
             if settings.redis_url:
                 _log.warning("REDIS_URL is set but not used by this release: workers look into the database")
             if with_worker:

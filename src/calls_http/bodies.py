@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 from litestar import Request
 from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from calls_core.errors import FieldError, InvalidInput
+from calls_core.errors import FieldError, InvalidInput, TooLarge
 from calls_http.problems import ClientGone, ClientTooSlow, MalformedBody, UnsupportedMediaType
 
 PACE: Final = "pace"
@@ -44,8 +45,12 @@ class PacedRequest(Request[Any, Any, Any]):
         Raises:
             ClientTooSlow: it does not keep pace.
             ClientGone: the client hung up before the end.
-            RequestEntityTooLarge: it is longer than the route takes; at once if its length was declared.
+            TooLarge: it is longer than the route takes; at once if its length was declared.
+            UnsupportedMediaType: it is compressed.
         """
+        coding = self.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise UnsupportedMediaType(f"send the body as it is, without Content-Encoding: {coding}")
         pace: Pace = self.app.state[PACE]
         clock = asyncio.get_running_loop().time
         waited, received = 0.0, 0
@@ -57,6 +62,9 @@ class PacedRequest(Request[Any, Any, Any]):
                         chunk = await anext(chunks, b"")
                 except TimeoutError:
                     raise ClientTooSlow(f"nothing came for {pace.silence_sec:g} seconds; send it again") from None
+                except RequestEntityTooLarge:
+                    limit = self.route_handler.resolve_request_max_body_size()
+                    raise TooLarge(f"the body may have at most {limit} bytes here") from None
                 except InternalServerException as error:
                     if "disconnected" in error.detail:  # the only sign that Litestar gives of it
                         raise ClientGone from error

@@ -124,12 +124,13 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
 
 @lru_cache(maxsize=256)
 def _accepted(handler: BaseRouteHandler) -> frozenset[str]:
-    signatures = [handler.parsed_fn_signature]
-    signatures += [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    dependencies = handler.resolve_dependencies()
+    signatures = [handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in dependencies.values())]
     return frozenset(
         definition.kwarg_definition.name or name
         for signature in signatures
         for name, definition in signature.parameters.items()
-        if isinstance(definition.kwarg_definition, ParameterKwarg)
+        if name not in dependencies
+        and isinstance(definition.kwarg_definition, ParameterKwarg)
         and definition.kwarg_definition.param_type is ParamType.QUERY
     )

@@ -32,7 +32,7 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     from calls_core.errors import InvalidInput
     from calls_core.use_cases.analyze_file import AnalyzeFile
 
-    container = make_container(configured())
+    container = make_container(configured(LOG_LEVEL="WARNING"))
     succeeded = True
     try:
         analyze_file = await container.get(AnalyzeFile)

@@ -5,10 +5,10 @@ import os
 from calls_app.settings import Settings, load_settings, read_environment
 
 
-def configured() -> Settings:
-    """Return the settings of this process, with logging set up accordingly."""
+def configured(**defaults: str) -> Settings:
+    """Return the settings of this process, with logging set up accordingly. *defaults* count where nothing is set."""
     from calls_app.logs import configure_logging
 
-    settings = load_settings(read_environment(os.environ))
+    settings = load_settings(defaults | read_environment(os.environ))
     configure_logging(settings)
     return settings

@@ -41,15 +41,16 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
     from calls_app.checks import sample_recording
     from calls_app.container import make_container
     from calls_app.library import in_folder
-    from calls_app.server import make_app, make_server
+    from calls_app.server import make_app, make_server, prepare
 
-    settings = in_folder(configured(), folder)
+    settings = in_folder(configured(LOG_LEVEL="WARNING"), folder)
     container = make_container(settings)
+    await prepare(container, settings)
     listener = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = make_server(make_app(container, settings, with_worker=True), "127.0.0.1", port)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    console = Console()
+    console = Console(soft_wrap=True)
     try:
         while not server.started and not serving.done():
             await asyncio.sleep(POLL_SECONDS / 10)

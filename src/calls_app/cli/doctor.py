@@ -22,7 +22,7 @@ async def _examine() -> bool:
     from calls_app.settings import NAMES, Settings, shown
     from calls_core.errors import CallsError
 
-    settings = configured()
+    settings = configured(LOG_LEVEL="WARNING")
     console = Console()
     table = Table("setting", "value", title="configured (what is not listed has its default)")
     defaults = Settings()

@@ -41,7 +41,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}.{tenths}" if hours else f"{minutes}:{rest:02}.{tenths}"
 
 
-def drawn(signal: Signal, columns: int = 72) -> str:
+def drawn(signal: Signal, columns: int = 64) -> str:
     """Return the waveform of every channel, the silences below, and the time below that."""
     lines = waveform(signal.peaks, columns)
     width = max((len(line) for line in lines), default=0)

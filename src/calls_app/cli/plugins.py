@@ -14,7 +14,7 @@ def plugins() -> None:
     from calls_app.settings import SettingsError
     from calls_core.hookspecs import AnalysisOptions
 
-    settings = configured()
+    settings = configured(LOG_LEVEL="WARNING")
     found = load_plugins(AnalysisOptions())
     table = Table("analyzer", "version", "from", "runs")
     for plugin in found:

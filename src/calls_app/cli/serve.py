@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from calls_app.cli.configured import configured
+from calls_app.settings import Settings
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -22,16 +23,26 @@ def serve(
     insecure: Annotated[bool, typer.Option(help="Listen beyond this machine although there are no accounts.")] = False,
 ) -> None:
     """Serve the API; on the embedded default, process recordings in the same process."""
-    from calls_app.container import make_container
-    from calls_app.server import make_app, make_server, require_safe_address
+    import uvloop
+    from calls_app.server import require_safe_address
 
     settings = configured()
     require_safe_address(host, insecure=insecure)
     with_worker = settings.is_embedded if worker is None else worker
-    server = make_server(make_app(make_container(settings), settings, with_worker=with_worker), host, port)
-    server.run()
-    if not server.started:
-        raise typer.Exit(3)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if not runner.run(_serve(settings, host, port, with_worker=with_worker)):
+            raise typer.Exit(1)
+
+
+async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool) -> bool:
+    from calls_app.container import make_container
+    from calls_app.server import make_app, make_server, prepare
+
+    container = make_container(settings)
+    await prepare(container, settings)
+    server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
+    await server.serve()
+    return server.started
 
 
 def worker(
