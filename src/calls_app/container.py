@@ -20,6 +20,7 @@ from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.storage.local import LocalStorage
 from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
 from calls_app.checks import PartChecks
+from calls_app.liveness import liveness, worker_name
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.hookspecs import AnalysisOptions
@@ -37,6 +38,7 @@ from calls_core.ports import (
     NewId,
     RecordingStorage,
     WakeUps,
+    WorkerIsDead,
 )
 from calls_core.use_cases.analyze_file import AnalyzeFile
 from calls_core.use_cases.attach_recording import AttachRecording
@@ -125,6 +127,10 @@ class Adapters(Provider):
         return Patience(timedelta(seconds=settings.lease_sec))
 
     @provide
+    def is_dead(self, settings: Settings) -> WorkerIsDead:
+        return liveness(settings)
+
+    @provide
     def options(self, settings: Settings) -> AnalysisOptions:
         return AnalysisOptions(
             silence_threshold_dbfs=settings.silence_threshold_dbfs,
@@ -155,7 +161,7 @@ class Adapters(Provider):
     def worker(
         self, process: ProcessRecording, recover: RecoverWork, broker: AsyncBroker, settings: Settings
     ) -> Worker:
-        return Worker(process, recover, broker, settings.worker_concurrency)
+        return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
 
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import os
 import random
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,7 +36,7 @@ class Worker:
     recover: RecoverWork
     broker: AsyncBroker
     concurrency: int
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    name: str
     _hints: asyncio.Queue[JobId] = field(default_factory=lambda: asyncio.Queue(WAKE_UPS_KEPT))
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -24,7 +24,7 @@ async def ended(scene: Scene, call_id: object) -> str:
 
 
 def worker(scene: Scene, concurrency: int = 2) -> Worker:
-    return Worker(scene.process, scene.recover, make_broker(), concurrency)
+    return Worker(scene.process, scene.recover, make_broker(), concurrency, "worker")
 
 
 async def test_a_wake_up_makes_it_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 
 class Samples(DecodedAudio):
     codec = "pcm_s16le"
-    sample_rate_hz = 8000
+    sample_rate_hz = 8
     caveat: Reason | None = None
 
     def __init__(self, *channels: list[int]) -> None:
@@ -51,7 +51,7 @@ async def test_counts_clipped_samples_per_channel() -> None:
     """Both ends of the scale count, quiet channels do not, and blocks add up."""
     decoder = Decoder(Samples([0, 32767, -32768, 100], [0, 0, 31999, -31999]))
     finding = await ClippingAnalyzer().analyze(Audio(path=Path("x"), filename="x.wav", decoder=decoder))
-    assert finding == Facts(values={"clipped_share": [0.5, 0.0], "clipped_sec": [0.0, 0.0]})
+    assert finding == Facts(values={"clipped_share": [0.5, 0.0], "clipped_sec": [0.5, 0.0]})
 
 
 async def test_passes_a_caveat_on() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
-from calls_core.ports.work import Holds, JobQueue, WakeUps
+from calls_core.ports.work import Holds, JobQueue, WakeUps, WorkerIsDead
 
 Clock: TypeAlias = Callable[[], datetime]
 """The present moment, in UTC."""
@@ -36,4 +36,5 @@ __all__ = [
     "RecordingStorage",
     "StoredFile",
     "WakeUps",
+    "WorkerIsDead",
 ]

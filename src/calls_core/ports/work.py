@@ -1,9 +1,9 @@
 """Work that must be done, and bytes that must not be forgotten."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from calls_core.call import Call
 from calls_core.errors import Reason
@@ -11,6 +11,10 @@ from calls_core.events import Event
 from calls_core.job import Claim, JobId
 from calls_core.ports.calls import Acceptance
 from calls_core.recording import Recording
+
+
+WorkerIsDead: TypeAlias = Callable[[str], bool]
+"""Whether the worker of this name is known to be dead; false as long as nobody knows."""
 
 
 class JobQueue(Protocol):
@@ -64,8 +68,16 @@ class JobQueue(Protocol):
         back: an outage or a shutdown is nobody's failure."""
 
     @abstractmethod
-    async def requeue_expired(self) -> int:
-        """Queue every running job whose lease has ended and that is not hopeless, due now; return how many."""
+    async def holders(self) -> Collection[str]:
+        """Return the names of the workers that hold a lease."""
+
+    @abstractmethod
+    async def end_leases(self, workers: Collection[str]) -> None:
+        """Make the leases that *workers* hold end now, since they are dead."""
+
+    @abstractmethod
+    async def requeue_expired(self, delay: timedelta = timedelta(0)) -> int:
+        """Queue every running job whose lease has ended and that is not hopeless, due after *delay*; return how many."""
 
     @abstractmethod
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:

@@ -14,7 +14,7 @@ from calls_core.errors import (
     WorkerLost,
 )
 from calls_core.job import Claim, Patience
-from calls_core.ports import CallRepository, Clock, Holds, JobQueue, NewId, RecordingStorage, WakeUps
+from calls_core.ports import CallRepository, Clock, Holds, JobQueue, NewId, RecordingStorage, WakeUps, WorkerIsDead
 from calls_core.use_cases.process_recording import ended
 
 BATCH: Final = 100
@@ -53,16 +53,18 @@ class RecoverWork:
     holds: Holds
     storage: RecordingStorage
     wake_ups: WakeUps
+    is_dead: WorkerIsDead
     patience: Patience
     clock: Clock
     new_id: NewId
 
     async def __call__(self, worker: str) -> Recovered:
+        await self.jobs.end_leases([name for name in await self.jobs.holders() if self.is_dead(name)])
         given_up = 0
         while claim := await self.jobs.claim_hopeless(worker, self.patience.lease):
             await self._give_up(claim)
             given_up += 1
-        requeued = await self.jobs.requeue_expired()
+        requeued = await self.jobs.requeue_expired(self.patience.retry_delay(1))
         forgotten = await self.jobs.unannounced(BATCH, self.patience.lease)
         for job_id in forgotten:
             await self.wake_ups.wake(job_id)

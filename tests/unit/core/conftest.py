@@ -84,6 +84,7 @@ class Scene:
 
     def __init__(self, *analyzers: Scripted, max_bytes: int = 100) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.dead: set[str] = set()
         self.database = MemoryDatabase()
         self.calls = MemoryCallRepository(self.database)
         self.jobs = MemoryJobQueue(self.database, self.clock)
@@ -115,8 +116,11 @@ class Scene:
             uuid4,
         )
         self.recover = RecoverWork(
-            self.jobs, self.calls, self.holds, self.storage, self.wake_ups, Patience(), self.clock, uuid4
+            self.jobs, self.calls, self.holds, self.storage, self.wake_ups, self.is_dead, Patience(), self.clock, uuid4
         )
+
+    def is_dead(self, worker: str) -> bool:
+        return worker in self.dead
 
     def clock(self) -> datetime:
         return self.now

@@ -135,6 +135,7 @@ async def test_a_killer_recording_ends() -> None:
         assert await scene.jobs.claim("doomed", Patience().lease) is not None
         scene.later(seconds=61)
         await scene.recover("sweep")
+        scene.later(seconds=5)
     assert await scene.jobs.claim("doomed", Patience().lease) is None
     ended = await scene.calls.get(call.id)
     assert ended.failure is not None
@@ -149,6 +150,7 @@ async def test_a_fenced_worker_keeps_nothing() -> None:
     async def sleep_past_the_lease(_: Audio) -> Finding:
         scene.later(seconds=61)
         await scene.recover("sweep")
+        scene.later(seconds=5)
         analyzer.act = None
         await scene.process("other")
         return Facts(values={"from": "the sleeper"})
@@ -294,3 +296,18 @@ async def test_forgotten_wake_ups_are_sent_again() -> None:
     assert len(scene.wake_ups.sent) == 1
     await scene.recover("sweep")
     assert len(scene.wake_ups.sent) == 1
+
+
+async def test_what_the_dead_held_is_taken_up_at_once() -> None:
+    """When a worker is known to be dead, nobody waits for its lease to end; a living one is left alone."""
+    scene = Scene()
+    await scene.uploaded()
+    call = await scene.uploaded()
+    assert await scene.jobs.claim("alive", Patience().lease) is not None
+    assert await scene.jobs.claim("dead", Patience().lease) is not None
+    scene.dead = {"dead"}
+    assert (await scene.recover("sweep")).requeued == 1
+    scene.later(seconds=5)
+    assert await scene.work_until_idle() == 1
+    assert (await scene.calls.get(call.id)).status == "ready"
+    assert await scene.jobs.holders() == {"alive"}
