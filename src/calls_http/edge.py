@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
@@ -56,7 +57,7 @@ class Edge:
                 if not exchange.status:
                     raise
                 _log_broken_off(error)
-            path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii", "backslashreplace")
+            path = quote(scope["path"])  # not the query, which names people
             _log.log(
                 logging.DEBUG if path.startswith(QUIET) else logging.INFO,
                 "%s %s %d",
@@ -107,7 +108,8 @@ class _Exchange:
         assert message["type"] == "http.response.start"  # noqa: S101 (for the type checker)
         self.status = message["status"]
         waits_for_leave = self.headers.get(b"expect", b"").lower() == b"100-continue" and not self._touched
-        if not self._body_ended and not waits_for_leave and 0 < self._declared_length() <= SMALL_BODY:
+        will_come = not waits_for_leave and self.status != HTTPStatus.REQUEST_TIMEOUT
+        if not self._body_ended and will_come and 0 < self._declared_length() <= SMALL_BODY:
             await self._drop_rest(SMALL_BODY, 1.0)
         headers = [
             (name, value) for name, value in message["headers"] if self._body_ended or name.lower() != b"connection"
@@ -115,7 +117,7 @@ class _Exchange:
         headers += [(b"x-request-id", self.request_id), (b"x-content-type-options", b"nosniff")]
         if not self._body_ended:
             headers.append((b"connection", b"close"))
-            self._lingers = not waits_for_leave
+            self._lingers = will_come
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def _drop_rest(self, max_bytes: int, max_sec: float) -> None:

@@ -20,8 +20,8 @@ from calls_http.documentation import BINARY, READS_BODY, TEXT, fields_of, operat
 from calls_http.problems import UnsupportedMediaType
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
+from calls_http.wire.calls import URL_LIMIT
 
-URL_LIMIT: Final = 2048
 FIELDS: Final = tuple(wire.NewCall.__struct_fields__)
 
 _TAGS_FIELD: Final = "Repeat the field, separate tags by commas, or send a JSON array of strings."

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.di import Provide
-from litestar.enums import ParamType
+from litestar.enums import HttpMethod, ParamType
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery, ParameterKwarg, QueryParameter
+from litestar.routes import HTTPRoute
 
 from calls_core.call import CallStatus
 from calls_core.errors import FieldError, InvalidQuery
@@ -106,10 +107,15 @@ def moment(name: str, text: str | None) -> datetime | None:
         raise InvalidQuery(f"{name}: {why}", [FieldError(f"/{name}", why)]) from None
 
 
-async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
-    """Refuse parameters that are not documented, which are typing errors more often than not, and doubled ones."""
+async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Refuse parameters that are not documented, which are typing errors more often than not, and doubled ones.
+
+    OPTIONS is answered here, because Litestar's own answer knows only the first handler of a path.
+    """
+    if request.method == HttpMethod.OPTIONS:
+        return Response(None, status_code=204, headers={"Allow": ", ".join(_methods(request))})
     if not request.scope["query_string"]:
-        return
+        return None
     accepted = _accepted(request.route_handler)
     errors = []
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
@@ -120,6 +126,16 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
             errors.append(FieldError(f"/{name}", "is given more than once"))
     if errors:
         raise InvalidQuery("; ".join(f"{e.pointer[1:]}: {e.detail}" for e in errors), errors)
+    return None
+
+
+def _methods(request: Request[Any, Any, Any]) -> list[str]:
+    handlers = next(
+        route.route_handlers
+        for route in request.app.routes
+        if isinstance(route, HTTPRoute) and request.route_handler in route.route_handlers
+    )
+    return sorted({method for handler in handlers for method in handler.http_methods})
 
 
 @lru_cache(maxsize=256)

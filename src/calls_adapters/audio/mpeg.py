@@ -89,7 +89,7 @@ def xing_samples(frame: bytes) -> tuple[int, int] | None:
     if first is None:
         return None
     tag = frame[first.header_bytes : first.header_bytes + 12]
-    if tag[:4] not in {b"Xing", b"Info"} or not tag[7] & 1:
+    if len(tag) < 12 or tag[:4] not in {b"Xing", b"Info"} or not tag[7] & 1:
         return None
     return int.from_bytes(tag[8:12], "big") * first.samples, first.sample_rate_hz
 

@@ -3,7 +3,7 @@
 Durations in headers are guesses more often than not, so only what a writer has to know exactly is compared: lengths
 of what follows in bytes, and counts of samples.
 
-FLAC: RFC 9639, 8.2. Ogg: RFC 3533, 6. Matroska: RFC 9559, 5.1; its numbers: RFC 8794, 4. MP4: ISO/IEC 14496-12, 4.2.
+FLAC: RFC 9639, 8.2. Matroska: RFC 9559, 5.1; its numbers: RFC 8794, 4. MP4: ISO/IEC 14496-12, 4.2.
 ASF: https://exse.eyewated.com/fls/54b3ed95bbfb1a92.pdf, 3.2. GSM frames have 33 bytes (RFC 3551, 4.5.8).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from calls_adapters.audio import amr, mpeg, riff
+from calls_adapters.audio import amr, mpeg, ogg, riff
 from calls_adapters.audio.sniffing import Container
 
 _TAIL: Final = 1 << 16
@@ -51,13 +51,7 @@ def _aac(file: BinaryIO, size: int, start: int, _decoded_sec: float) -> bool:
 
 
 def _ogg(file: BinaryIO, size: int, start: int, _decoded_sec: float) -> bool:
-    tail = _read(file, max(start, size - _TAIL), _TAIL)
-    page = tail.rfind(b"OggS")
-    if page < 0:
-        return True  # a page never is longer
-    segments = tail[page + 26 : page + 27]
-    table = tail[page + 27 : page + 27 + (segments[0] if segments else 0)]
-    return not segments or page + 27 + segments[0] + sum(table) > len(tail)
+    return ogg.ends_inside_page(_read(file, max(start, size - 2 * _TAIL), 2 * _TAIL))
 
 
 def _mov(file: BinaryIO, size: int, start: int, _decoded_sec: float) -> bool:

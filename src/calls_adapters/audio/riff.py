@@ -18,7 +18,7 @@ _EXTENSIBLE: Final = 0xFFFE
 _UNKNOWN: Final = 0xFFFFFFFF
 # Recorders that cannot seek back write 0xFFFFFFFF, or the most that a signed or unsigned length holds less a header.
 _STREAMED: Final = 0x7FFFF000
-_KNOWN_CHUNKS: Final = frozenset({b"LIST", b"fact", b"cue ", b"bext", b"id3 ", b"ID3 ", b"smpl", b"iXML", b"JUNK", b"PAD "})
+_KNOWN_CHUNKS: Final = frozenset({b"LIST", b"fact", b"cue ", b"bext", b"id3 ", b"ID3 ", b"smpl", b"iXML", b"JUNK"})
 _CHUNK_LIMIT: Final = 10_000
 
 
@@ -63,9 +63,7 @@ def read_wav(file: BinaryIO, file_size: int) -> Wav:
     raise NoAudioStream("The WAV file has no data chunk: it holds no samples.")
 
 
-def _extent(
-    file: BinaryIO, start: int, size: int, big_size: int, file_size: int, *, streams: bool
-) -> tuple[int, int]:
+def _extent(file: BinaryIO, start: int, size: int, big_size: int, file_size: int, *, streams: bool) -> tuple[int, int]:
     present = file_size - start
     if size == _UNKNOWN and big_size:
         size = big_size

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from pathlib import PurePath
 from typing import BinaryIO, Final, NamedTuple
 
 from calls_adapters.audio.mpeg import recognise
@@ -27,8 +26,10 @@ _MAGIC: Final = (
 )
 _RIFF: Final = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 # Whatever else people upload by mistake under the name of headerless audio, of which any bytes are valid.
-_FOREIGN: Final = (b"PK\3\4", b"%PDF", b"\x7fELF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b\x08", b"7z\xbc\xaf", b"Rar!", b"BZh",
-                   b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"MThd", b"FORM", b"caff", b"\xfd7zXZ", b"\xff\xfe", b"\xfe\xff")  # fmt: skip
+_FOREIGN: Final = (
+    *(b"PK\3\4", b"%PDF", b"\x7fELF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b\x08", b"7z\xbc\xaf", b"Rar!"),
+    *(b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"MThd", b"FORM", b"caff"),
+)
 
 HEADERLESS: Final = {"ulaw": "mulaw", "ul": "mulaw", "alaw": "alaw", "al": "alaw"}
 """Extension -> FFmpeg's name; 8 kHz, mono."""
@@ -43,17 +44,16 @@ class Container(NamedTuple):
 
 def open_regular(path: str) -> tuple[BinaryIO, int]:
     """Open *path* and return it with its size; a pipe or a device could keep us waiting for ever."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    status = os.fstat(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        file.close()
+        os.close(descriptor)
         raise NotAudio("This is not a file.")
-    return file, status.st_size
+    return os.fdopen(descriptor, "rb"), status.st_size
 
 
-def sniff(file: BinaryIO, size: int, filename: str) -> Container:
+def sniff(file: BinaryIO, size: int, extension: str) -> Container:
     """Raises ``NotAudio`` with a sentence about what was found instead."""
-    extension = PurePath(filename).suffix.lower().removeprefix(".")
     start = _after_tags(file, size)
     file.seek(start)
     head = file.read(_HEAD)

@@ -1,5 +1,6 @@
 """What every way of decoding looks like to the rest of the child process."""
 
+import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeAlias
@@ -44,6 +45,20 @@ def check_shape(channels: int, sample_rate_hz: int) -> None:
         raise AudioTooComplex(
             f"The audio has {sample_rate_hz} samples per second; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} are accepted."
         )
+
+
+def planar(interleaved: NDArray[np.int16], channels: int) -> Samples:
+    """Tell the channels of one row of samples apart."""
+    if channels == 1:
+        return interleaved.reshape(1, -1)
+    if channels == 2 and sys.byteorder == "little":
+        # Shifting pairs is three times as fast as copying every other number.
+        pairs = interleaved.view(np.int32)
+        planes = np.empty((2, len(pairs)), np.int16)
+        np.copyto(planes[0], pairs, casting="unsafe")
+        np.right_shift(pairs, 16, out=planes[1], casting="unsafe")
+        return planes
+    return np.ascontiguousarray(interleaved.reshape(-1, channels).T)
 
 
 def regrouped(pieces: Iterable[Samples], frames: int) -> Iterator[Samples]:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import BinaryIO, Final
 
+from calls_core.errors import Reason
+
 HEAD: Final = struct.Struct("<cI")
 
 FORMAT: Final = b"F"
@@ -17,11 +19,11 @@ PROGRESS: Final = b"P"
 MEASURED: Final = b"M"
 """``Measured.pack``."""
 REFUSED: Final = b"R"
-"""JSON: ``error``, the name of an ``AudioRefused``, and ``detail``."""
+"""JSON: the name of an ``AudioRefused``, and its message."""
 CRASHED: Final = b"C"
 """UTF-8: what the child died of, in its own words."""
 END: Final = b"Z"
-"""JSON: ``null`` or the caveat with ``code`` and ``detail``; nothing follows."""
+"""JSON: ``null``, or the code and the detail of a caveat; nothing follows."""
 
 PAYLOAD_LIMIT: Final = 256 << 20
 FRACTION: Final = struct.Struct("=d")
@@ -35,11 +37,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One file, what to do with it, and the limits on doing it."""
+    """One file, what to do with it, and the limits on doing it.
+
+    Other users of the machine can read it in the list of processes, so it has no name that a client gave.
+    """
 
     action: Action
     path: str
-    filename: str
+    extension: str
     max_duration_sec: float
     memory_bytes: int
     cpu_sec: int
@@ -96,9 +101,14 @@ class Measured:
         )
 
 
-def send(pipe: BinaryIO, kind: bytes, *parts: bytes | memoryview) -> None:
+def caveat(payload: bytes) -> Reason | None:
+    """Read the payload of ``END``."""
+    parts = json.loads(payload)
+    return parts and Reason(*parts)
+
+
+def send(pipe: BinaryIO, kind: bytes, *parts: bytes) -> None:
     """Write one message whose payload is *parts* in a row."""
     pipe.write(HEAD.pack(kind, sum(len(part) for part in parts)))
-    for part in parts:
-        pipe.write(part)
+    pipe.writelines(parts)
     pipe.flush()

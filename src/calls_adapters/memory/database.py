@@ -50,7 +50,7 @@ class MemoryDatabase:
     events: list[Event] = field(default_factory=list)
     holds: dict[str, StoredHold] = field(default_factory=dict)
     erased: list[Event] = field(default_factory=list)
-    intake: IntakeState = IntakeState()
+    intake: IntakeState = field(default_factory=IntakeState)
 
     def call(self, call_id: CallId) -> Call:
         try:

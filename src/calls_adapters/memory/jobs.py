@@ -59,7 +59,13 @@ class MemoryJobQueue(JobQueue):
         self._save(replace(recording, steps=steps), fresh)
 
     async def finish(
-        self, claim: Claim, call: Call, recording: Recording | None, events: Sequence[Event], *, fresh: Collection[str] = ()
+        self,
+        claim: Claim,
+        call: Call,
+        recording: Recording | None,
+        events: Sequence[Event],
+        *,
+        fresh: Collection[str] = (),
     ) -> None:
         held = self._held(claim)
         if recording is not None:
@@ -77,12 +83,20 @@ class MemoryJobQueue(JobQueue):
         _requeue(held, self._clock() + delay)
         held.last_error = reason or held.last_error
 
-    async def requeue_expired(self) -> int:
+    async def holders(self) -> Collection[str]:
+        return {s.lease_owner for s in self._database.jobs.values() if s.lease_owner and s.state is JobState.RUNNING}
+
+    async def end_leases(self, workers: Collection[str]) -> None:
+        for stored in self._database.jobs.values():
+            if stored.state is JobState.RUNNING and stored.lease_owner in workers:
+                stored.lease_until = self._clock()
+
+    async def requeue_expired(self, delay: timedelta = timedelta(0)) -> int:
         now = self._clock()
         expired = [s for s in self._database.jobs.values() if _has_expired(s, now) and not _is_hopeless(s, now)]
         for stored in expired:
             stored.token += 1
-            _requeue(stored, now)
+            _requeue(stored, now + delay)
         return len(expired)
 
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:

@@ -11,6 +11,7 @@ from calls_core import call as core
 from calls_core import errors, search
 from calls_core.ports import IntakeState
 
+URL_LIMIT: Final = 2048
 VISIBLE_TEXT: Final = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 
 
@@ -21,7 +22,7 @@ def _text(limit: int, description: str) -> msgspec.Meta:
 
 
 Party = Annotated[str, _text(core.PARTY_LIMIT, "A number, an extension or a SIP URI: 1 to 64 characters.")]
-Label = Annotated[str, _text(core.PARTY_LIMIT, "1 to 64 characters.")]
+_LABEL = {"type": "string", "minLength": 1, "maxLength": core.PARTY_LIMIT, "pattern": VISIBLE_TEXT}
 ExternalId = Annotated[str, _text(core.TEXT_LIMIT, "The id that your system gave the call; at most one call has it.")]
 Agent = Annotated[str, _text(core.TEXT_LIMIT, "Who took the call, by whatever name your system knows them.")]
 Moment = Annotated[
@@ -33,7 +34,18 @@ Moment = Annotated[
         }
     ),
 ]
-Tags = Annotated[list[Label], msgspec.Meta(extra_json_schema={"extra": {"max_items": core.TAGS_LIMIT}})]
+Tags = Annotated[
+    list[str], msgspec.Meta(extra_json_schema={"extra": {"max_items": core.TAGS_LIMIT, "items": _LABEL}})
+]
+WebAddress = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "description": "An http or https URL, percent-encoded.",
+            "extra": {"pattern": "^https?://[!-~]+$", "max_length": URL_LIMIT},
+        }
+    ),
+]
 Metadata = Annotated[
     dict[str, Any], msgspec.Meta(extra_json_schema={"description": "Whatever your system wants to find again."})
 ]
@@ -79,7 +91,7 @@ class NewCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class PulledCall(NewCall, kw_only=True, forbid_unknown_fields=True):
     """A call whose recording we shall fetch. *filename* is the last part of the URL's path when it is not given."""
 
-    recording_url: str
+    recording_url: WebAddress
     filename: str | None = None
 
 

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -33,6 +35,12 @@ def decoders() -> list[int]:
             if parent == os.getpid() and (not line or b"calls_adapters.audio.child" in line):
                 found.append(int(folder.name))
     return found
+
+
+async def listen(decoder: ChildDecoder, path: Path, then: Callable[[], None] = lambda: None) -> None:
+    async with decoder.decode(path, path.name) as audio:
+        async for _block in audio:
+            then()
 
 
 @pytest.fixture
@@ -66,14 +74,8 @@ async def test_cancelling_ends_the_process(hour: Path) -> None:
     """A cancelled reader takes its process along."""
     started = anyio.Event()
 
-    async def listen() -> None:
-        async with ChildDecoder().decode(hour, "hour.wav") as audio:
-            async for _block in audio:
-                started.set()
-                await anyio.sleep_forever()
-
     async with anyio.create_task_group() as group:
-        group.start_soon(listen)
+        group.start_soon(listen, ChildDecoder(), hour, started.set)
         await started.wait()
         group.cancel_scope.cancel()
 
@@ -82,10 +84,12 @@ async def test_cancelling_ends_the_process(hour: Path) -> None:
 
 async def test_an_error_of_the_reader_ends_the_process(hour: Path) -> None:
     """The reader's own error passes through unchanged and leaves no process behind."""
+
+    def stumble() -> None:
+        raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        async with ChildDecoder().decode(hour, "hour.wav") as audio:
-            async for _block in audio:
-                raise ZeroDivisionError
+        await listen(ChildDecoder(), hour, stumble)
 
     assert decoders() == []
 
@@ -93,20 +97,20 @@ async def test_an_error_of_the_reader_ends_the_process(hour: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 async def test_a_crash_is_told_from_a_refusal(number: signal.Signals, hour: Path) -> None:
     """A process that dies by a signal may be tried again, and the error names the signal."""
+
+    def shoot() -> None:
+        for victim in decoders():
+            os.kill(victim, number)
+
     with pytest.raises(DecoderDied, match=number.name):
-        async with ChildDecoder().decode(hour, "hour.wav") as audio:
-            victims = decoders()
-            async for _block in audio:
-                while victims:
-                    os.kill(victims.pop(), number)
+        await listen(ChildDecoder(), hour, shoot)
     assert decoders() == []
 
 
 async def test_a_process_that_says_nothing_is_killed(hour: Path) -> None:
     """Silence beyond the limit ends the process; a slow reader does not count as such."""
     with pytest.raises(DecoderExhausted, match="stuck"):
-        async with ChildDecoder(DecoderLimits(silent_limit_sec=0.001)).decode(hour, "hour.wav"):
-            pass
+        await listen(ChildDecoder(DecoderLimits(silent_limit_sec=0.001)), hour)
     assert decoders() == []
 
 
@@ -127,12 +131,14 @@ async def test_the_limit_of_processor_time(tmp_path: Path) -> None:
         file.write(riff(b"", tag=1, channels=8, rate=192_000, bits=16, data_size=0x7FFFFFFF))
         file.truncate(80 << 30)
     task = task_for(Action.MEASURE, path, "a.wav", DecoderLimits(max_duration_sec=1e9))
-    task = type(task)(**{**{name: getattr(task, name) for name in task.__slots__}, "cpu_sec": 1})
 
-    with pytest.raises(DecoderExhausted, match="1 seconds of processor time"):
-        async with decoder_process(task) as messages:
+    async def wait() -> None:
+        async with decoder_process(replace(task, cpu_sec=1)) as messages:
             async for _message in messages:
                 pass
+
+    with pytest.raises(DecoderExhausted, match="1 seconds of processor time"):
+        await wait()
     assert decoders() == []
 
 
@@ -144,8 +150,7 @@ async def test_the_limit_of_memory(tmp_path: Path) -> None:
         file.truncate(600 << 20)
 
     with pytest.raises(DecoderExhausted, match="MiB of memory"):
-        async with ChildDecoder(DecoderLimits(max_duration_sec=1e9)).decode(path, "a.amr"):
-            pass
+        await listen(ChildDecoder(DecoderLimits(max_duration_sec=1e9)), path)
 
 
 async def test_it_gets_no_secrets(hour: Path, monkeypatch: pytest.MonkeyPatch) -> None:

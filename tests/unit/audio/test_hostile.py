@@ -26,7 +26,7 @@ PLAYLISTS = {
     "Smooth Streaming": '<SmoothStreamingMedia MajorVersion="2"><StreamIndex Url="{url}"/></SmoothStreamingMedia>',
     "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
     "ASX": '<asx version="3.0"><entry><ref href="{url}"/></entry></asx>',
-    "XSPF": '<?xml version="1.0"?><playlist><trackList><track><location>{file}</location></track></trackList></playlist>',
+    "XSPF": '<?xml version="1.0"?><playlist><trackList><location>{file}</location></trackList></playlist>',
     "HTML": '<!doctype html><audio src="{url}">Привет, world, this is a page</audio>',
     "RTSP": "RTSPtext\n{url}\n",
 }

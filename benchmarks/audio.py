@@ -1,0 +1,252 @@
+"""Measures the analyzer ``signal`` beside the decoder alone, pydub and silencedetect: ``python -m benchmarks.audio``.
+
+Every method is a process of its own, taken in turns with the others; its processor time (user and system, children
+included) is reported without that of the same method on one second of the same audio, which is its start-up.
+"""
+# ruff: noqa: PLC0415 (a method imports what it measures, and nothing else)
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+SILENCES: Final = [
+    [(3.0, 5.5), (11.0, 11.4), (20.0, 21.2), (33.0, 40.0), (52.0, 52.9)],
+    [(2.0, 4.5), (19.5, 20.9), (35.0, 52.5)],
+]
+"""Seconds in every minute, by channel."""
+
+SILENCES_OF_ALL: Final = {1: 4, 2: 3}
+"""How many of 0.7 s or more there are in a minute, by number of channels."""
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    channels: int
+    rate: int
+    codec: str
+    bit_rate: int | None = None
+    container: str | None = None
+    target: float = 1.2
+
+
+CASES: Final = (
+    Case("wav8k.wav", 1, 8000, "pcm_s16le", target=1.5),
+    Case("ulaw8k.wav", 1, 8000, "pcm_mulaw", target=1.5),
+    Case("wav16k_stereo.wav", 2, 16000, "pcm_s16le", target=2.0),
+    Case("mp3_32k.mp3", 1, 16000, "libmp3lame", 32_000, target=1.2),
+    Case("opus_24k.ogg", 1, 48000, "libopus", 24_000, target=1.1),
+    Case("aac_stereo.m4a", 2, 16000, "aac", 48_000, "ipod", target=1.3),
+    Case("amrnb.amr", 1, 8000, "libopencore_amrnb", 12_200, target=1.2),
+    Case("amrnb_dtx.amr", 1, 8000, "libopencore_amrnb", 12_200, target=1.2),
+    Case("gsm.gsm", 1, 8000, "gsm", target=1.2),
+)
+
+
+def make(case: Case, folder: Path, seconds: int) -> Path:
+    """Write the same minute over and over, or a part of it."""
+    path = folder / f"{seconds}s_{case.name}"
+    if not path.exists():
+        # In a process of its own: the peak memory of a process counts that of the one that started it.
+        command = [sys.executable, "-m", "benchmarks.audio", "--make", case.name, str(seconds), "--folder", str(folder)]
+        subprocess.run(command, check=True)
+    return path
+
+
+def write(case: Case, folder: Path, seconds: int) -> None:
+    import numpy as np
+
+    from tests import audio_files
+
+    path = folder / f"{seconds}s_{case.name}"
+    minute = audio_files.speech(60, SILENCES[: case.channels], rate=case.rate)
+    samples = np.tile(minute, (1, -(-seconds // 60)))[:, : seconds * case.rate]
+    if case.codec == "gsm":
+        spoken = [(0.0, 3.0), (5.5, 11.0), (11.4, 20.0), (21.2, 33.0), (40.0, 52.0), (52.9, 60.0)]
+        path.write_bytes((audio_files.gsm(spoken, 60.0) * -(-seconds // 60))[: seconds * 50 * 33])
+        return
+    audio_files.encode(
+        path,
+        samples,
+        codec=case.codec,
+        rate=case.rate,
+        bit_rate=case.bit_rate,
+        container=case.container,
+        options={"dtx": "1"} if "dtx" in case.name else None,
+    )
+
+
+# --- Methods: each runs in a process of its own and prints how many silences it found, or -1 ----------------------
+
+
+def ours(path: Path) -> int:
+    from calls_adapters.audio.decoder import ChildDecoder
+    from calls_adapters.audio.signal import SignalAnalyzer
+    from calls_core.hookspecs import AnalysisOptions
+    from calls_core.ports import Audio
+
+    audio = Audio(path=path, filename=path.name, decoder=ChildDecoder())
+    signal = asyncio.run(SignalAnalyzer(AnalysisOptions()).analyze(audio))
+    return sum(mark.channel is None for mark in signal.silence_marks)
+
+
+def decoder(path: Path) -> int:
+    """The least that must be done: PyAV's loop over all frames, on one thread."""
+    import av
+
+    with av.open(str(path)) as file:
+        stream = file.streams.audio[0]
+        stream.thread_count = 1
+        packets = file.demux(stream)
+        if "dtx" in path.name:
+            context = av.CodecContext.create("libopencore_amrnb", "r")
+            context.sample_rate, context.layout = 8000, "mono"
+            return -1 if sum(frame.samples for packet in packets for frame in context.decode(packet)) else 0
+        return -1 if sum(frame.samples for packet in packets for frame in packet.decode()) else 0
+
+
+def pydub(path: Path, step: int) -> int:
+    from pydub import AudioSegment
+    from pydub.silence import detect_silence
+
+    with wave.open(str(path)) as file:
+        segment = AudioSegment(
+            data=file.readframes(file.getnframes()),
+            sample_width=file.getsampwidth(),
+            frame_rate=file.getframerate(),
+            channels=file.getnchannels(),
+        )
+    return len(detect_silence(segment, min_silence_len=700, silence_thresh=-40, seek_step=step))
+
+
+def silencedetect(path: Path) -> int:
+    command = [str(ffmpeg()), "-nostdin", "-hide_banner", "-threads", "1", "-i", str(path)]
+    command += ["-af", "silencedetect=n=-40dB:d=0.7", "-f", "null", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return len(re.findall("silence_start", done.stderr))
+
+
+METHODS: Final[Mapping[str, Callable[[Path], int]]] = {
+    "ours": ours,
+    "decoder": decoder,
+    "pydub-10": lambda path: pydub(path, 10),
+    "pydub-1": lambda path: pydub(path, 1),
+    "silencedetect": silencedetect,
+}
+
+
+def ffmpeg() -> str | None:
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+    except ImportError:
+        return shutil.which("ffmpeg")
+    return str(get_ffmpeg_exe())
+
+
+# --- Measuring ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    cpu_sec: float
+    peak_mb: float
+    found: int
+
+
+def run(method: str, path: Path) -> Run:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "benchmarks.audio", "--method", method, str(path)],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    found = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    if process.returncode:
+        raise SystemExit(f"{method} failed on {path}")
+    return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, int(found))
+
+
+def compare(case: Case, folder: Path, minutes: int, rounds: int, methods: Sequence[str]) -> dict[str, Any]:
+    long, short = make(case, folder, minutes * 60), make(case, folder, 1)
+    runs: dict[str, list[tuple[Run, Run]]] = {method: [] for method in methods}
+    for _ in range(rounds):
+        for method in methods:
+            runs[method].append((run(method, short), run(method, long)))
+    hours = minutes / 60
+    rows = {
+        method: {
+            "cpu_sec_per_hour": statistics.median(b.cpu_sec - a.cpu_sec for a, b in pairs) / hours,
+            "start_cpu_sec": statistics.median(a.cpu_sec for a, _ in pairs),
+            "peak_mb": max(b.peak_mb for _, b in pairs),
+            "found": pairs[0][1].found,
+        }
+        for method, pairs in runs.items()
+    }
+    truth = SILENCES_OF_ALL[case.channels] * minutes
+    return {"case": case.name, "target": case.target, "silences": truth, "methods": rows}
+
+
+def show(result: Mapping[str, Any]) -> None:
+    floor = result["methods"]["decoder"]["cpu_sec_per_hour"]
+    print(f"\n{result['case']}: {result['silences']} silences, target {result['target']} x decoder")
+    for method, row in result["methods"].items():
+        print(
+            f"  {method:<14} {row['cpu_sec_per_hour']:8.3f} s/h  x{row['cpu_sec_per_hour'] / floor:7.2f}"
+            f"  peak {row['peak_mb']:6.0f} MB  start {row['start_cpu_sec']:.2f} s  found {row['found']}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", choices=METHODS)
+    parser.add_argument("--make", nargs=2, metavar=("CASE", "SECONDS"))
+    parser.add_argument("path", nargs="?", type=Path)
+    parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
+    parser.add_argument("--pydub", action="store_true", help="pydub too, which takes minutes")
+    parser.add_argument(
+        "--memory", type=int, nargs="*", default=[], metavar="MINUTES", help="peak memory at these lengths"
+    )
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "calls-benchmark-audio")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    wanted = parser.parse_args()
+    if wanted.method:
+        print(METHODS[wanted.method](wanted.path))
+        return
+    if wanted.make:
+        name, seconds = wanted.make
+        write(next(case for case in CASES if case.name == name), wanted.folder, int(seconds))
+        return
+    wanted.folder.mkdir(exist_ok=True)
+    results = []
+    memory = {}
+    for case in (case for case in CASES if case.name in wanted.cases):
+        methods = ["ours", "decoder", *(["silencedetect"] if ffmpeg() else [])]
+        methods += ["pydub-10", "pydub-1"] if wanted.pydub and case.codec == "pcm_s16le" else []
+        results.append(compare(case, wanted.folder, wanted.minutes, wanted.rounds, methods))
+        show(results[-1])
+        if wanted.memory:
+            memory[case.name] = {m: run("ours", make(case, wanted.folder, m * 60)).peak_mb for m in wanted.memory}
+            print("  peak MB by minutes:", {m: round(peak) for m, peak in memory[case.name].items()}, flush=True)
+    if wanted.json:
+        wanted.json.write_text(json.dumps({"cases": results, "peak_mb": memory}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

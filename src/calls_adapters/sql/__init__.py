@@ -1,0 +1,18 @@
+"""Calls, jobs and holds in SQLite or PostgreSQL, by SQLAlchemy Core."""
+
+from calls_adapters.sql.calls import SqlCallRepository
+from calls_adapters.sql.database import Database, normalized_url
+from calls_adapters.sql.holds import SqlHolds
+from calls_adapters.sql.intake import SqlIntakeSwitch
+from calls_adapters.sql.jobs import SqlJobQueue
+from calls_adapters.sql.search import SqlCallSearch
+
+__all__ = [
+    "Database",
+    "SqlCallRepository",
+    "SqlCallSearch",
+    "SqlHolds",
+    "SqlIntakeSwitch",
+    "SqlJobQueue",
+    "normalized_url",
+]

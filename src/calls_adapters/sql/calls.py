@@ -1,0 +1,166 @@
+"""Calls and their recordings in a relational database."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from calls_adapters.sql import tables
+from calls_adapters.sql.adding import add_at_once
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.rows import call_changes, call_from, recording_from
+from calls_adapters.sql.tables import audit, calls, findings, holds, jobs, recordings, steps
+from calls_adapters.sql.writing import accept, store_call, store_events, store_findings, store_job, store_steps
+from calls_core.call import Call
+from calls_core.errors import CallNotFound, RecordingExists, RecordingNotFound, StaleCall
+from calls_core.events import Event
+from calls_core.job import Job
+from calls_core.ports import Acceptance, CallRepository
+from calls_core.recording import CallId, Recording
+
+_GET: Final = select(calls).where(calls.c.id == bindparam("call_id"))
+_HOLDER: Final = select(calls).where(calls.c.external_id == bindparam("external_id"))
+_RECORDING: Final = (
+    select(
+        recordings.c.id.label("recording_id"),
+        *(column for column in recordings.c if column.name not in {"id", "said"}),
+        *(column for column in steps.c if column.name not in {"recording_id", "started_at"}),
+        steps.c.started_at.label("step_started_at"),
+        findings.c.kind,
+        findings.c.payload,
+    )
+    .select_from(
+        calls.outerjoin(recordings, recordings.c.call_id == calls.c.id)
+        .outerjoin(steps, steps.c.recording_id == recordings.c.id)
+        .outerjoin(
+            findings,
+            (findings.c.recording_id == recordings.c.id) & (findings.c.analyzer == steps.c.analyzer),
+        )
+    )
+    .where(calls.c.id == bindparam("wanted_call_id"))
+    .order_by(steps.c.position)
+)
+
+
+class SqlCallRepository(CallRepository):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        return await self._once(call, lambda: self._added(call, events))
+
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
+        return await self._once(call, lambda: self._added(call, events, job))
+
+    async def get(self, call_id: CallId) -> Call:
+        async with self._database.one() as connection:
+            row = (await connection.execute(_GET, {"call_id": call_id})).mappings().one_or_none()
+        if row is None:
+            raise CallNotFound(_missing(call_id))
+        return call_from(row)
+
+    async def recording(self, call_id: CallId) -> Recording:
+        async with self._database.one() as connection:
+            rows = (await connection.execute(_RECORDING, {"wanted_call_id": call_id})).mappings().all()
+        if not rows:
+            raise CallNotFound(_missing(call_id))
+        if rows[0]["recording_id"] is None:
+            msg = f"call {call_id} has no recording"
+            raise RecordingNotFound(msg)
+        return recording_from(rows)
+
+    async def attach(self, acceptance: Acceptance) -> None:
+        async with self._database.write() as connection:
+            await _save(connection, acceptance.call)
+            await accept(self._database, connection, acceptance)
+            await store_job(connection, acceptance.job)
+
+    async def ingest(self, acceptance: Acceptance) -> Call:
+        return await self._once(acceptance.call, lambda: self._ingested(acceptance))
+
+    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+        async with self._database.write() as connection:
+            await _save(connection, call, has_recording=True)
+            await store_steps(self._database, connection, recording, [step.analyzer for step in recording.steps])
+            await store_findings(self._database, connection, recording, ())
+            await store_job(connection, job)
+            await store_events(connection, events)
+
+    async def erase(self, call_id: CallId, event: Event) -> None:
+        async with self._database.write() as connection:
+            # Workers lock the job before the call. In the other order we could lock each other out.
+            await connection.execute(select(jobs.c.id).where(jobs.c.call_id == call_id).with_for_update())
+            await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
+            key = await connection.scalar(select(recordings.c.storage_key).where(recordings.c.call_id == call_id))
+            if (await connection.execute(delete(calls).where(calls.c.id == call_id))).rowcount == 0:
+                raise CallNotFound(_missing(call_id))
+            if key is not None:
+                hold = {"key": key, "until": self._database.now(), "doomed": True}
+                await connection.execute(insert(holds).values(hold))
+            await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
+            await store_events(connection, [event])
+            receipt = {
+                "id": event.id,
+                "at": event.occurred_at,
+                "action": event.type.value,
+                "call_id": call_id,
+                "details": json.dumps({"recording": key is not None}),
+            }
+            await connection.execute(insert(audit).values(receipt))
+
+    async def _once(self, call: Call, store: Callable[[], Awaitable[bool]]) -> Call:
+        """Return *call* when *store* has stored it, or else the holder of its ``external_id``."""
+        while not await store():
+            async with self._database.one() as connection:
+                found = await connection.execute(_HOLDER, {"external_id": call.details.external_id})
+                row = found.mappings().one_or_none()
+            if row is not None:
+                return call_from(row)
+            # The holder was erased in this very moment: the external_id is free again.
+        return call
+
+    async def _added(self, call: Call, events: Sequence[Event], job: Job | None = None) -> bool:
+        if self._database.is_postgres and job is None:
+            async with self._database.change() as connection:
+                return await add_at_once(connection, call, events)
+        async with self._database.write() as connection:
+            if not await store_call(self._database, connection, call):
+                return False
+            if job is not None:
+                await store_job(connection, job)
+            await store_events(connection, events)
+            return True
+
+    async def _ingested(self, acceptance: Acceptance) -> bool:
+        async with self._database.write() as connection:
+            if not await store_call(self._database, connection, acceptance.call):
+                return False
+            await accept(self._database, connection, acceptance)
+            await store_job(connection, acceptance.job)
+            return True
+
+
+async def _save(connection: AsyncConnection, call: Call, *, has_recording: bool = False) -> None:
+    """Save a call that was made from version ``call.version - 1``.
+
+    Raises:
+        CallNotFound, StaleCall: it is not there, or in another version.
+        RecordingExists: that is because somebody attached a recording; unless it *has_recording* rightly.
+    """
+    as_read = (calls.c.id == call.id) & (calls.c.version == call.version - 1)
+    if (await connection.execute(update(calls).where(as_read).values(call_changes(call)))).rowcount:
+        return
+    if await connection.scalar(select(calls.c.id).where(calls.c.id == call.id)) is None:
+        raise CallNotFound(_missing(call.id))
+    attached = await connection.scalar(select(recordings.c.id).where(recordings.c.call_id == call.id))
+    if attached is not None and not has_recording:
+        msg = f"call {call.id} has a recording already; register another call for another one"
+        raise RecordingExists(msg)
+    msg = f"call {call.id} was changed by someone else; read it again"
+    raise StaleCall(msg)
+
+
+def _missing(call_id: CallId) -> str:
+    return f"there is no call {call_id}"

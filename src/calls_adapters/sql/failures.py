@@ -1,0 +1,63 @@
+"""What drivers throw, as what the core knows."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import exc
+
+from calls_core.errors import RepositoryUnavailable
+
+_log = logging.getLogger("calls.sql")
+
+_ADVICE: Final = (
+    ("no such table", "the database lacks tables of this release; migrate it"),
+    ("does not exist", "the database lacks tables of this release, or is not there; create and migrate it"),
+    ("unable to open database file", "create the folder of DATABASE_URL and let the service write to it"),
+    ("readonly database", "let the service write to the file in DATABASE_URL and to its folder"),
+    ("database or disk is full", "free some space on the disk of the database"),
+    ("No space left", "free some space on the disk of the database"),
+    ("database is locked", "another process writes to the database for too long; try again"),
+    ("authentication failed", "look at user and password in DATABASE_URL"),
+    ("too many clients", "raise max_connections of PostgreSQL, or run fewer processes"),
+    ("QueuePool limit", "too many requests wait for a connection; try again"),
+)
+
+
+# SQLAlchemy's other errors are mistakes of ours, which must not pass for an outage.
+_FAILURES: Final = (
+    exc.StatementError,
+    exc.TimeoutError,
+    exc.DisconnectionError,
+    exc.PendingRollbackError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise ``RepositoryUnavailable`` for whatever goes wrong between us and the database.
+
+    An error at COMMIT is among them, for nobody knows whether it took place. Errors of the core pass through.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        reason = getattr(error, "orig", None) or error
+        text = " ".join(str(reason).split()) or type(reason).__name__
+        if not _is_outage(error):
+            _log.exception("the database refused a statement")
+        advice = next((advice for piece, advice in _ADVICE if piece in text), "look at the database and its log")
+        msg = f"the database does not answer as it should: {advice} ({text[:300]})"
+        raise RepositoryUnavailable(msg) from error
+
+
+def _is_outage(error: Exception) -> bool:
+    """Tell a database that is away from a fault of ours, which belongs into the log with its trace."""
+    if isinstance(error, exc.DBAPIError):
+        return error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
+    return not isinstance(error, exc.StatementError)

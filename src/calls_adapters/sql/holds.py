@@ -1,0 +1,51 @@
+"""Holds in a relational database."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, select, update
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.tables import holds
+from calls_core.errors import UploadExpired
+from calls_core.ports import Holds
+
+_claimable = holds.c.doomed.is_(False)
+
+
+class SqlHolds(Holds):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def hold(self, key: str, duration: timedelta) -> None:
+        until = self._database.now(duration)
+        statement = self._database.insert(holds).values(key=key, until=until, doomed=False)
+        # A doomed one stays so: the sweep may be deleting its bytes.
+        renewed = statement.on_conflict_do_update(index_elements=[holds.c.key], set_={"until": until}, where=_claimable)
+        async with self._database.change() as connection:
+            await connection.execute(renewed)
+
+    async def renew(self, key: str, duration: timedelta) -> None:
+        statement = update(holds).where(holds.c.key == key, _claimable).values(until=self._database.now(duration))
+        async with self._database.change() as connection:
+            done = await connection.execute(statement)
+        if done.rowcount == 0:
+            msg = "the upload took too long and its bytes were cleared away; send the recording again"
+            raise UploadExpired(msg)
+
+    async def expired(self, limit: int) -> Sequence[str]:
+        chosen = (
+            select(holds.c.key)
+            .where(or_(holds.c.doomed, holds.c.until <= self._database.now()))
+            .order_by(holds.c.until, holds.c.key)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = update(holds).where(holds.c.key.in_(chosen)).values(doomed=True)
+        async with self._database.change() as connection:
+            rows = (await connection.execute(statement.returning(holds.c.until, holds.c.key))).all()
+        return [key for _until, key in sorted((until, key) for until, key in rows)]
+
+    async def drop(self, key: str) -> None:
+        async with self._database.change() as connection:
+            await connection.execute(delete(holds).where(holds.c.key == key))

@@ -1,0 +1,26 @@
+"""The intake switch in a relational database: one row, or none when nobody has ever touched it."""
+
+from sqlalchemy import select
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.rows import storable
+from calls_adapters.sql.tables import intake
+from calls_core.ports import IntakeState, IntakeSwitch
+
+_STATE = select(intake.c.accepting, intake.c.reason)
+
+
+class SqlIntakeSwitch(IntakeSwitch):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def state(self) -> IntakeState:
+        async with self._database.one() as connection:
+            row = (await connection.execute(_STATE)).one_or_none()
+        return IntakeState(accepting=row.accepting, reason=row.reason) if row else IntakeState()
+
+    async def set(self, state: IntakeState) -> None:
+        values = {"accepting": state.accepting, "reason": storable(state.reason) if state.reason else state.reason}
+        statement = self._database.insert(intake).values(id=1, **values)
+        async with self._database.change() as connection:
+            await connection.execute(statement.on_conflict_do_update(index_elements=[intake.c.id], set_=values))

@@ -1,0 +1,176 @@
+"""The queue of record in a relational database."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, null, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.rows import call_changes, claim_from, storable
+from calls_adapters.sql.tables import LIVE, calls, jobs
+from calls_adapters.sql.writing import accept, store_events, store_findings, store_steps
+from calls_core.call import Call
+from calls_core.errors import LeaseLost, Reason
+from calls_core.events import Event
+from calls_core.job import Claim, JobId
+from calls_core.ports import Acceptance, JobQueue
+from calls_core.recording import Recording, StepStatus
+
+# Written out, not bound: SQLite finds its partial indexes by the text.
+_queued = jobs.c.state == literal_column("'queued'")
+_running = jobs.c.state == literal_column("'running'")
+_used_up = jobs.c.attempt >= jobs.c.max_attempts
+
+
+class SqlJobQueue(JobQueue):
+    """Claims by ``FOR UPDATE SKIP LOCKED`` on PostgreSQL; SQLite has one writer at a time anyway."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
+        due = self._is_due()
+        return await self._lease(
+            due if job_id is None else due & (jobs.c.id == job_id), worker, lease, attempt=jobs.c.attempt + 1
+        )
+
+    async def claim_hopeless(self, worker: str, lease: timedelta) -> Claim | None:
+        now = self._database.now()
+        late = jobs.c.deadline_at <= now
+        ended = _running & (jobs.c.lease_until <= now) & or_(_used_up, late)
+        # One question for each index, since SQLite uses one per question.
+        for hopeless in (_queued & late, _queued & _used_up, ended):
+            if claim := await self._lease(hopeless, worker, lease):
+                return claim
+        return None
+
+    async def renew(self, claim: Claim, lease: timedelta) -> None:
+        async with self._database.change() as connection:
+            done = await connection.execute(
+                update(jobs).where(_held(claim)).values(lease_until=self._database.now(lease))
+            )
+            _require_held(claim, done.rowcount)
+
+    async def accept_pulled(self, claim: Claim, acceptance: Acceptance) -> None:
+        async with self._database.write() as connection:
+            await _lock(connection, claim)
+            await accept(self._database, connection, acceptance)
+
+    async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
+        fresh = [analyzer] if recording.step(analyzer).status is StepStatus.DONE else []
+        async with self._database.write() as connection:
+            await _lock(connection, claim)
+            await store_steps(self._database, connection, recording, [analyzer])
+            await store_findings(self._database, connection, recording, fresh)
+
+    async def finish(
+        self,
+        claim: Claim,
+        call: Call,
+        recording: Recording | None,
+        events: Sequence[Event],
+        *,
+        fresh: Collection[str] = (),
+    ) -> None:
+        ended = {"state": "done", "lease_owner": null(), "lease_until": null(), "finished_at": self._database.now()}
+        async with self._database.write() as connection:
+            done = await connection.execute(update(jobs).where(_held(claim)).values(ended))
+            _require_held(claim, done.rowcount)
+            await connection.execute(update(calls).where(calls.c.id == call.id).values(call_changes(call)))
+            if recording is not None:
+                names = [step.analyzer for step in recording.steps]
+                await store_steps(self._database, connection, recording, names)
+                await store_findings(self._database, connection, recording, fresh)
+            await store_events(connection, events)
+
+    async def put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
+        changes: dict[str, object] = {**_free(), "run_at": self._database.now(delay)}
+        if not burn_attempt:
+            changes |= {"attempt": jobs.c.attempt - 1, "deferrals": jobs.c.deferrals + (1 if reason else 0)}
+        if reason is not None:
+            changes |= {"error_code": reason.code, "error_detail": storable(reason.detail)}
+        async with self._database.change() as connection:
+            done = await connection.execute(update(jobs).where(_held(claim)).values(changes))
+            _require_held(claim, done.rowcount)
+
+    async def holders(self) -> Collection[str]:
+        async with self._database.one() as connection:
+            return (await connection.scalars(select(jobs.c.lease_owner).where(_running).distinct())).all()
+
+    async def end_leases(self, workers: Collection[str]) -> None:
+        if not workers:
+            return
+        ended = update(jobs).where(_running, jobs.c.lease_owner.in_(workers)).values(lease_until=self._database.now())
+        async with self._database.change() as connection:
+            await connection.execute(ended)
+
+    async def requeue_expired(self, delay: timedelta = timedelta(0)) -> int:
+        now = self._database.now()
+        expired = _running & (jobs.c.lease_until <= now) & (jobs.c.deadline_at > now) & ~_used_up
+        # The old owner is fenced off at once, not only when somebody claims the job.
+        changes = {**_free(), "run_at": self._database.now(delay), "token": jobs.c.token + 1}
+        async with self._database.change() as connection:
+            return (await connection.execute(update(jobs).where(expired).values(changes))).rowcount
+
+    async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:
+        now = self._database.now()
+        silent = or_(jobs.c.announced_at.is_(None), jobs.c.announced_at <= self._database.now(-again_after))
+        chosen = _in_order(self._is_due() & silent, limit)
+        statement = update(jobs).where(jobs.c.id.in_(chosen)).values(announced_at=now)
+        async with self._database.change() as connection:
+            rows = (await connection.execute(statement.returning(jobs.c.run_at, jobs.c.id))).all()
+        return [JobId(job_id) for _run_at, job_id in sorted((run_at, job_id) for run_at, job_id in rows)]
+
+    async def depth(self) -> Mapping[str, int]:
+        counted = select(jobs.c.state, func.count().label("jobs")).where(LIVE)
+        async with self._database.one() as connection:
+            rows = (await connection.execute(counted.group_by(jobs.c.state))).all()
+        return {"queued": 0, "running": 0} | {row.state: row.jobs for row in rows}
+
+    def _is_due(self) -> ColumnElement[bool]:
+        now = self._database.now()
+        return _queued & (jobs.c.run_at <= now) & (jobs.c.deadline_at > now) & ~_used_up
+
+    async def _lease(
+        self, fits: ColumnElement[bool], worker: str, lease: timedelta, **raised: ColumnElement[int]
+    ) -> Claim | None:
+        changes = {
+            "state": "running",
+            "token": jobs.c.token + 1,
+            "lease_owner": worker,
+            "lease_until": self._database.now(lease),
+            **raised,
+        }
+        chosen = _in_order(fits, 1).scalar_subquery()
+        statement = update(jobs).where(jobs.c.id == chosen).values(changes).returning(*jobs.c)
+        async with self._database.change() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        return claim_from(row) if row else None
+
+
+def _in_order(fits: ColumnElement[bool], limit: int) -> Select[tuple[UUID]]:
+    return (
+        select(jobs.c.id).where(fits).order_by(jobs.c.run_at, jobs.c.id).limit(limit).with_for_update(skip_locked=True)
+    )
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return (jobs.c.id == claim.job.id) & (jobs.c.token == claim.token) & _running
+
+
+async def _lock(connection: AsyncConnection, claim: Claim) -> None:
+    """Keep everybody else from claiming the job until the transaction ends."""
+    held = await connection.execute(select(jobs.c.id).where(_held(claim)).with_for_update())
+    _require_held(claim, len(held.all()))
+
+
+def _require_held(claim: Claim, rows: int) -> None:
+    if rows == 0:
+        msg = f"job {claim.job.id} is not held by {claim.worker} any more"
+        raise LeaseLost(msg)
+
+
+def _free() -> dict[str, object]:
+    return {"state": "queued", "lease_owner": null(), "lease_until": null()}

@@ -1,0 +1,121 @@
+"""Search in a relational database."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.finding import Found, found_by_time, found_in_postgres, found_in_sqlite, page_of
+from calls_adapters.sql.rows import call_from
+from calls_adapters.sql.tables import call_tags, calls, recordings
+from calls_core.call import CallStatus
+from calls_core.ports import CallSearch
+from calls_core.search import COUNT_CAP, CallFilter, CallPage, Cursor, PageRequest, StatsBucket, StatsRow
+
+_BUCKET_TEXT: Final = {StatsBucket.DAY: len("2026-01-31"), StatsBucket.HOUR: len("2026-01-31 23")}
+
+
+class SqlCallSearch(CallSearch):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
+        found, filters = self._found(wanted), self._filters(wanted)
+        async with self._database.one() as connection:
+            rows = await connection.execute(page_of(found, filters, request))
+            read = [call_from(row) for row in rows.mappings()]
+            total = await _total(connection, found, filters, request, len(read)) if request.count else 0
+        items = tuple(read[: request.limit])
+        capped = total > COUNT_CAP and not request.exact_count
+        more = len(read) > request.limit
+        return CallPage(
+            items=items,
+            total=COUNT_CAP if capped else total,
+            total_capped=capped,
+            next_cursor=Cursor(started_at=items[-1].details.started_at, id=items[-1].id) if more else None,
+        )
+
+    async def statistics(self, wanted: CallFilter, bucket: StatsBucket) -> Sequence[StatsRow]:
+        found = self._found(wanted)
+        start = self._start(bucket).label("start")
+        counted = (
+            select(
+                start,
+                calls.c.status,
+                func.count().label("calls"),
+                func.count(calls.c.duration_sec).label("measured"),
+                func.coalesce(func.sum(calls.c.duration_sec), 0.0).label("duration_sec"),
+                func.coalesce(func.sum(calls.c.silence_sec), 0.0).label("silence_sec"),
+            )
+            .select_from(found.joined)
+            .where(*found.conditions, *self._filters(wanted))
+            .group_by(literal_column("start"), calls.c.status)
+            .order_by(literal_column("start"))
+        )
+        async with self._database.one() as connection:
+            rows = (await connection.execute(counted)).all()
+        groups: dict[datetime, list[Any]] = {}
+        for row in rows:
+            groups.setdefault(_moment(row.start), []).append(row)
+        return [
+            StatsRow(
+                start=moment,
+                by_status={CallStatus(row.status): row.calls for row in group},
+                measured=sum(row.measured for row in group),
+                duration_sec=sum(row.duration_sec for row in group),
+                silence_sec=sum(row.silence_sec for row in group),
+            )
+            for moment, group in groups.items()
+        ]
+
+    def _found(self, wanted: CallFilter) -> Found:
+        if wanted.query is None:
+            return found_by_time(wanted)
+        return (found_in_postgres if self._database.is_postgres else found_in_sqlite)(wanted, wanted.query)
+
+    def _filters(self, wanted: CallFilter) -> list[ColumnElement[bool]]:
+        filters: list[ColumnElement[bool]] = []
+        if wanted.status is not None:
+            filters.append(calls.c.status == wanted.status.value)
+        if wanted.agent is not None:
+            filters.append(calls.c.agent == wanted.agent)
+        if wanted.tag is not None:
+            filters.append(calls.c.id.in_(select(call_tags.c.call_id).where(call_tags.c.tag == wanted.tag)))
+        if wanted.text is not None:
+            filters.append(calls.c.id.in_(select(recordings.c.call_id).where(self._says(wanted.text))))
+        if wanted.min_duration is not None:
+            filters.append(calls.c.duration_sec >= wanted.min_duration)
+        if wanted.max_duration is not None:
+            filters.append(calls.c.duration_sec <= wanted.max_duration)
+        return filters
+
+    def _says(self, text: str) -> ColumnElement[bool]:
+        if self._database.is_postgres:
+            return recordings.c.said.contains(text, autoescape=True)
+        return func.instr(recordings.c.said, text) > 0
+
+    def _start(self, bucket: StatsBucket) -> ColumnElement[Any]:
+        if self._database.is_postgres:
+            return func.date_trunc(bucket.value, calls.c.started_at, "UTC")
+        return func.substr(cast(calls.c.started_at, Text), 1, _BUCKET_TEXT[bucket])
+
+
+async def _total(
+    connection: AsyncConnection, found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest, read: int
+) -> int:
+    """Return how many calls fit; when not asked for the exact number, any that is greater than the cap may do."""
+    if request.cursor is None and read <= request.limit and (read or not request.offset):
+        return request.offset + read
+    fitting: Select[Any] = select(literal_column("1")).select_from(found.joined if filters else found.source)
+    fitting = fitting.where(*found.conditions, *filters)
+    if not request.exact_count:
+        fitting = fitting.limit(COUNT_CAP + 1)
+    return await connection.scalar(select(func.count()).select_from(fitting.subquery())) or 0
+
+
+def _moment(start: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(start) if isinstance(start, str) else start
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

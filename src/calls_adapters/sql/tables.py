@@ -1,0 +1,248 @@
+"""The relational schema. A test compares it with what the migrations make.
+
+Tables whose ``info`` names a dialect exist in databases of that dialect only.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware in, aware in UTC out. SQLite has no zones: there the UTC text is stored, which sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "a time without a zone: guessing one would corrupt the order silently"
+            raise ValueError(msg)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("caller", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("external_id", Text),
+    Column("direction", Text),
+    Column("agent", Text),
+    Column("tags", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("duration_sec", Float(53)),
+    Column("silence_sec", Float(53)),
+    Column("failure_code", Text),
+    Column("failure_detail", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("external_id"),
+    Index(None, "started_at", "id"),
+    Index(None, "status", "started_at", "id"),
+)
+Index(
+    None,
+    calls.c.agent,
+    calls.c.started_at,
+    calls.c.id,
+    postgresql_where=calls.c.agent.is_not(None),
+    sqlite_where=calls.c.agent.is_not(None),
+)
+
+call_tags: Final = Table(
+    "call_tags",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "call_id"),
+)
+"""What the list is filtered by; the call carries its tags itself, too."""
+
+call_keys: Final = Table(
+    "call_keys",
+    metadata,
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("search_key", Text, nullable=False),
+    Index(None, "started_at", "call_id"),
+    Index(None, "search_key", postgresql_using="gin", postgresql_ops={"search_key": "gin_trgm_ops"}),
+    info={"dialect": "postgresql"},
+)
+"""What calls are found by. Apart from ``calls``, because every change of a row there would write its trigrams anew,
+and because a narrow table is counted faster."""
+
+call_places: Final = Table(
+    "call_places",
+    metadata,
+    Column("place", Integer, primary_key=True),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), nullable=False),
+    Column("search_key", Text, nullable=False),
+    UniqueConstraint("call_id"),
+    info={"dialect": "sqlite"},
+)
+"""What calls are found by, under a number that grows with ``started_at``: the full-text indexes ``call_trigrams`` and
+``call_bigrams``, kept in step by triggers, list their rows by it, and so in the order of time."""
+
+recordings: Final = Table(
+    "recordings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("storage_key", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("said", Text),
+    UniqueConstraint("call_id"),
+    UniqueConstraint("storage_key"),
+)
+"""*said* is the transcript as the filter ``text`` compares it."""
+Index(None, recordings.c.said, postgresql_using="gin", postgresql_ops={"said": "gin_trgm_ops"}).info["dialect"] = (
+    "postgresql"
+)
+
+steps: Final = Table(
+    "steps",
+    metadata,
+    Column("recording_id", ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
+    Column("analyzer", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error_code", Text),
+    Column("error_detail", Text),
+    Column("next_attempt_at", UtcDateTime),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+)
+
+findings: Final = Table(
+    "findings",
+    metadata,
+    Column("recording_id", ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
+    Column("analyzer", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
+QUEUED: Final = text("state = 'queued'")
+RUNNING: Final = text("state = 'running'")
+LIVE: Final = text("state IN ('queued', 'running')")
+USED_UP: Final = text("state = 'queued' AND attempt >= max_attempts")
+
+jobs: Final = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("deadline_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("deferrals", Integer, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", UtcDateTime),
+    Column("announced_at", UtcDateTime),
+    Column("source_url", Text),
+    Column("source_filename", Text),
+    Column("error_code", Text),
+    Column("error_detail", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Index(None, "call_id"),
+    Index("ix_jobs_due", "run_at", "id", postgresql_where=QUEUED, sqlite_where=QUEUED),
+    Index("ix_jobs_lease", "lease_until", postgresql_where=RUNNING, sqlite_where=RUNNING),
+    Index("ix_jobs_deadline", "deadline_at", postgresql_where=QUEUED, sqlite_where=QUEUED),
+    Index("ix_jobs_used_up", "run_at", postgresql_where=USED_UP, sqlite_where=USED_UP),
+    Index("uq_jobs_live", "call_id", unique=True, postgresql_where=LIVE, sqlite_where=LIVE),
+)
+"""The queue of record. At most one job of a call is not done."""
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("call_id", Uuid, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Index(None, "call_id"),
+)
+"""Without a foreign key: that a call was deleted is told when it is gone."""
+
+holds: Final = Table(
+    "holds",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    Column("doomed", Boolean, nullable=False),
+    Index(None, "until"),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("call_id", Uuid),
+    Column("details", Text, nullable=False),
+    Index(None, "at"),
+)
+
+intake: Final = Table(
+    "intake",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("accepting", Boolean, nullable=False),
+    Column("reason", Text),
+)

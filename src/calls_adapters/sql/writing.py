@@ -1,0 +1,139 @@
+"""What several transactions write: each function is a part of one and commits nothing."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Insert, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.rows import (
+    call_row,
+    event_rows,
+    finding_rows,
+    job_row,
+    recording_row,
+    said,
+    step_rows,
+)
+from calls_adapters.sql.tables import (
+    call_keys,
+    call_places,
+    call_tags,
+    calls,
+    events,
+    findings,
+    holds,
+    jobs,
+    recordings,
+    steps,
+)
+from calls_core.call import Call
+from calls_core.errors import RecordingExists, UploadExpired
+from calls_core.events import Event
+from calls_core.findings import Transcript
+from calls_core.job import Job
+from calls_core.ports import Acceptance
+from calls_core.recording import Recording
+from calls_core.search import search_key
+
+PLACES_PER_SECOND: Final = 2**24
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def store_call(database: Database, connection: AsyncConnection, call: Call) -> bool:
+    """Store a new call and what it is found by; return False, storing nothing, if its ``external_id`` is taken."""
+    statement = database.insert(calls).values(call_row(call))
+    done = await connection.execute(statement.on_conflict_do_nothing(index_elements=[calls.c.external_id]))
+    if done.rowcount == 0:
+        return False
+    if database.is_postgres:
+        await connection.execute(insert(call_keys).values(key_row(call)))
+    else:
+        await connection.execute(_insert_place(call))
+    if call.details.tags:
+        await connection.execute(insert(call_tags), [{"tag": tag, "call_id": call.id} for tag in call.details.tags])
+    return True
+
+
+def key_row(call: Call) -> dict[str, object]:
+    return {"call_id": call.id, "started_at": call.details.started_at, "search_key": search_key(call)}
+
+
+def first_place(second: datetime) -> int:
+    """Return the number that places of calls start from which started in the same second as *second*."""
+    return (second - _EPOCH) // timedelta(seconds=1) * PLACES_PER_SECOND
+
+
+def _insert_place(call: Call) -> Insert:
+    first = first_place(call.details.started_at)
+    place = call_places.c.place
+    taken = select(func.max(place) + 1).where(place >= first, place < first + PLACES_PER_SECOND).scalar_subquery()
+    return insert(call_places).from_select(
+        ["place", "call_id", "search_key"],
+        select(func.coalesce(taken, first), literal(call.id, calls.c.id.type), literal(search_key(call))),
+    )
+
+
+async def store_events(connection: AsyncConnection, happened: Sequence[Event]) -> None:
+    if happened:
+        await connection.execute(insert(events), event_rows(happened))
+
+
+async def store_job(connection: AsyncConnection, job: Job) -> None:
+    await connection.execute(insert(jobs), job_row(job))
+
+
+async def accept(database: Database, connection: AsyncConnection, acceptance: Acceptance) -> None:
+    """Store the recording with its steps and events, and take the hold away.
+
+    Raises:
+        RecordingExists: the call has a recording.
+        UploadExpired: the hold is gone.
+    """
+    recording = acceptance.recording
+    statement = database.insert(recordings).values(recording_row(recording))
+    done = await connection.execute(statement.on_conflict_do_nothing(index_elements=[recordings.c.call_id]))
+    if done.rowcount == 0:
+        msg = f"call {recording.call_id} has a recording already; register another call for another one"
+        raise RecordingExists(msg)
+    taken = await connection.execute(
+        holds.delete().where(holds.c.key == acceptance.held_key, holds.c.doomed.is_(False))
+    )
+    if taken.rowcount == 0:
+        msg = "the upload took too long and its bytes were cleared away; send the recording again"
+        raise UploadExpired(msg)
+    await store_steps(database, connection, recording, [step.analyzer for step in recording.steps])
+    await store_events(connection, acceptance.events)
+
+
+async def store_steps(
+    database: Database, connection: AsyncConnection, recording: Recording, analyzers: Iterable[str]
+) -> None:
+    rows = step_rows(recording, analyzers)
+    if not rows:
+        return
+    statement = database.insert(steps)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in steps.primary_key.columns}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=list(steps.primary_key.columns), set_=changed), rows
+    )
+
+
+async def store_findings(
+    database: Database, connection: AsyncConnection, recording: Recording, analyzers: Collection[str]
+) -> None:
+    """Store the findings of *analyzers*, and when the recording was changed."""
+    rows = finding_rows(recording, analyzers)
+    changes: dict[str, object] = {"updated_at": recording.updated_at}
+    if any(isinstance(recording.findings.get(name), Transcript) for name in analyzers):
+        changes["said"] = said(recording)
+    await connection.execute(update(recordings).where(recordings.c.id == recording.id).values(changes))
+    if not rows:
+        return
+    statement = database.insert(findings)
+    changed = {name: statement.excluded[name] for name in ("version", "kind", "payload")}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=list(findings.primary_key.columns), set_=changed), rows
+    )

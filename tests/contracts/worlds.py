@@ -1,0 +1,199 @@
+"""One set of adapters over one state, whatever is behind it, and calls, recordings and jobs to put into it."""
+
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+
+from calls_adapters.memory import (
+    MemoryCallRepository,
+    MemoryCallSearch,
+    MemoryDatabase,
+    MemoryHolds,
+    MemoryIntakeSwitch,
+    MemoryJobQueue,
+)
+from calls_adapters.sql import (
+    Database,
+    SqlCallRepository,
+    SqlCallSearch,
+    SqlHolds,
+    SqlIntakeSwitch,
+    SqlJobQueue,
+)
+from calls_adapters.sql.tables import audit, events
+from calls_core.call import Call, CallDetails
+from calls_core.events import Event, EventId, EventType
+from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript
+from calls_core.job import Claim, Job
+from calls_core.ports import Acceptance, CallRepository, CallSearch, Holds, IntakeSwitch, JobQueue
+from calls_core.recording import CallId, Recording, RecordingId, StepPlan
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PLAN = (StepPlan(analyzer="signal", version="1"), StepPlan(analyzer="ai", version="2.1", after=("signal",)))
+
+SIGNAL = Signal(
+    duration_sec=2.5,
+    codec="pcm_mulaw",
+    channels=2,
+    sample_rate_hz=8000,
+    silence_marks=(SilenceMark(start_sec=0.5, end_sec=1.25), SilenceMark(start_sec=0.0, end_sec=2.0, channel=1)),
+    levels_dbfs=((-20.5, -30.0, -96.0), (-40.0, -96.0, -96.0)),
+    peaks=Peaks(channels=2, sample_rate_hz=8000, samples_per_point=80, data=bytes(range(256))),
+)
+TRANSCRIPT = Transcript(
+    text="Добрый день!  It costs 5 %.",
+    segments=(Segment(start_sec=0.0, end_sec=1.5, text="Добрый день!", channel=0),),
+    language="ru",
+)
+FACTS = Facts(values={"mood": "good", "topics": ["price", None], "score": {"of": 0.5, "sure": True}})
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+async def _nothing() -> None:
+    pass
+
+
+@dataclass
+class World:
+    calls: CallRepository
+    search: CallSearch
+    jobs: JobQueue
+    holds: Holds
+    intake: IntakeSwitch
+    clock: FakeClock
+    events: Callable[[], Awaitable[Sequence[Event]]]
+    receipts: Callable[[], Awaitable[Sequence[CallId]]]
+    close: Callable[[], Awaitable[None]] = _nothing
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def new_call(self, **details: object) -> Call:
+        """A call of this moment; later ones have greater ids."""
+        known = {"caller": "+7 900 123-45-67", "receiver": "102", "started_at": self.clock.now}
+        return Call(
+            id=CallId(UUID(int=(7 << 76) | (2 << 62) | next(self.numbers))),
+            details=CallDetails.checked(**(known | details)),  # type: ignore[arg-type]
+            created_at=self.clock.now,
+            updated_at=self.clock.now,
+        )
+
+    def event(self, call_id: CallId, kind: EventType = EventType.CALL_CREATED) -> Event:
+        return Event(id=EventId(uuid4()), type=kind, call_id=call_id, occurred_at=self.clock.now)
+
+    def recording(self, call_id: CallId, plan: Sequence[StepPlan] = PLAN) -> Recording:
+        made = Recording(
+            id=RecordingId(uuid4()),
+            call_id=call_id,
+            filename="звонок №1.wav",
+            media_type="audio/wav",
+            size_bytes=5_000_000_000,
+            sha256="ab" * 32,
+            storage_key=f"ab/{uuid4().hex}",
+            created_at=self.clock.now,
+            updated_at=self.clock.now,
+        )
+        return made.reset(plan, (), self.clock.now, force=False)
+
+    def job(self, call_id: CallId, **changes: object) -> Job:
+        return replace(Job.new(uuid4(), call_id, self.clock.now), **changes)  # type: ignore[arg-type]
+
+    async def added(self, **details: object) -> Call:
+        call = self.new_call(**details)
+        return await self.calls.add(call, [self.event(call.id)])
+
+    async def acceptance(self, call: Call, plan: Sequence[StepPlan] = PLAN) -> Acceptance:
+        """An acceptance for *call*, whose bytes are on hold."""
+        recording = self.recording(call.id, plan)
+        await self.holds.hold(recording.storage_key, MINUTE)
+        return Acceptance(
+            call=call.begin_processing(self.clock.now),
+            recording=recording,
+            job=self.job(call.id),
+            events=[self.event(call.id, EventType.RECORDING_ATTACHED)],
+            held_key=recording.storage_key,
+        )
+
+    async def attached(self, **details: object) -> Acceptance:
+        """A call with a recording and a job that is due."""
+        acceptance = await self.acceptance(await self.added(**details))
+        await self.calls.attach(acceptance)
+        return acceptance
+
+    async def claimed(self, worker: str = "w1") -> Claim:
+        claim = await self.jobs.claim(worker, MINUTE)
+        assert claim is not None
+        return claim
+
+    async def finished(self, findings: dict[str, Finding], **details: object) -> Call:
+        """A call that was processed, with these findings."""
+        acceptance = await self.attached(**details)
+        claim = await self.claimed()
+        recording = acceptance.recording
+        for analyzer, finding in findings.items():
+            recording = recording.begin(analyzer, self.clock.now).complete(analyzer, finding, self.clock.now)
+        call = acceptance.call.finish_processing(recording, self.clock.now)
+        await self.jobs.finish(claim, call, recording, [self.event(call.id, EventType.CALL_READY)], fresh=findings)
+        return call
+
+
+def memory_world() -> World:
+    state, clock = MemoryDatabase(), FakeClock()
+
+    async def all_events() -> Sequence[Event]:
+        return list(state.events)
+
+    async def receipts() -> Sequence[CallId]:
+        return [event.call_id for event in state.erased]
+
+    return World(
+        calls=MemoryCallRepository(state),
+        search=MemoryCallSearch(state),
+        jobs=MemoryJobQueue(state, clock),
+        holds=MemoryHolds(state, clock),
+        intake=MemoryIntakeSwitch(state),
+        clock=clock,
+        events=all_events,
+        receipts=receipts,
+    )
+
+
+def sql_world(url: str) -> World:
+    clock = FakeClock()
+    database = Database(url, clock=clock)
+
+    async def all_events() -> Sequence[Event]:
+        async with database.one() as connection:
+            rows = (await connection.execute(select(events))).all()
+        return [
+            Event(id=row.id, type=EventType(row.type), call_id=row.call_id, occurred_at=row.occurred_at) for row in rows
+        ]
+
+    async def receipts() -> Sequence[CallId]:
+        async with database.one() as connection:
+            return [row.call_id for row in await connection.execute(select(audit))]
+
+    return World(
+        calls=SqlCallRepository(database),
+        search=SqlCallSearch(database),
+        jobs=SqlJobQueue(database),
+        holds=SqlHolds(database),
+        intake=SqlIntakeSwitch(database),
+        clock=clock,
+        events=all_events,
+        receipts=receipts,
+        close=database.close,
+    )

@@ -1,0 +1,183 @@
+"""The whole service in memory, as tests of the HTTP layer need it: every adapter at hand, and a worker without clock."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import uuid_utils.compat
+from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, make_async_container, provide_all
+from dishka.integrations.litestar import setup_dishka
+from litestar import Litestar
+
+from calls_adapters.memory import (
+    MemoryCallRepository,
+    MemoryCallSearch,
+    MemoryDatabase,
+    MemoryHolds,
+    MemoryIntakeSwitch,
+    MemoryJobQueue,
+    MemoryStorage,
+    MemoryWakeUps,
+)
+from calls_core.call import Call
+from calls_core.errors import NotAudio, Reason
+from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript
+from calls_core.job import Patience
+from calls_core.ports import (
+    Analyzer,
+    Analyzers,
+    Audio,
+    CallRepository,
+    CallSearch,
+    Clock,
+    Holds,
+    IntakeSwitch,
+    JobQueue,
+    NewId,
+    RecordingStorage,
+    WakeUps,
+)
+from calls_core.recording import CallId, Recording
+from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.erase_call import EraseCall
+from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
+from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
+from calls_core.use_cases.register_call import ControlIntake, RegisterCall
+from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_http.app import litestar_app
+from calls_http.bodies import Pace
+from calls_http.edge import Lingering
+from calls_http.health import Check, HealthChecks
+
+MAX_UPLOAD_BYTES: Final = 1_000_000
+
+SIGNAL: Final = Signal(
+    duration_sec=2.5,
+    codec="pcm_mulaw",
+    channels=2,
+    sample_rate_hz=8000,
+    silence_marks=(SilenceMark(start_sec=0.5, end_sec=1.75), SilenceMark(start_sec=0.25, end_sec=2.0, channel=1)),
+    levels_dbfs=((-12.5, -96.0, -20.0), (-30.0, -31.0, -96.0)),
+    peaks=Peaks(channels=2, sample_rate_hz=8000, samples_per_point=80, data=bytes([0x80, 0x7F, 0xFE, 0x02] * 250)),
+)
+TRANSCRIPT: Final = Transcript(
+    text="Hello & welcome\nhow <are> you",
+    language="en",
+    segments=(
+        Segment(start_sec=0.0, end_sec=0.5, text="Hello & welcome", channel=0),
+        Segment(start_sec=1.75, end_sec=2.5, text="how <are>\n\nyou --> there", channel=1),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """An analyzer that nobody runs here: it only gives its step a name."""
+
+    name: str
+    version: str = "1"
+    after: tuple[str, ...] = ()
+
+    async def analyze(self, audio: Audio) -> Finding:
+        raise NotImplementedError
+
+
+@dataclass
+class MemoryService:
+    """One of everything. *checks* are those of ``/health/ready``."""
+
+    analyzers: tuple[Analyzer, ...] = (Named("signal"), Named("words"))
+    checks: dict[str, Check] = field(default_factory=dict)
+    optional_checks: dict[str, Check] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    lingering: Lingering = field(default_factory=Lingering)
+    max_upload_bytes: int = MAX_UPLOAD_BYTES
+
+    def __post_init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+        self.database = MemoryDatabase()
+        self.calls = MemoryCallRepository(self.database)
+        self.storage: RecordingStorage = MemoryStorage()
+        self.search: CallSearch = MemoryCallSearch(self.database)
+        self.jobs = MemoryJobQueue(self.database, self.clock)
+        self.wake_ups = MemoryWakeUps()
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def container(self) -> AsyncContainer:
+        parts = Provider(scope=Scope.APP)
+        for port, adapter in {
+            CallRepository: self.calls,
+            CallSearch: self.search,
+            Holds: MemoryHolds(self.database, self.clock),
+            IntakeSwitch: MemoryIntakeSwitch(self.database),
+            RecordingStorage: self.storage,
+            WakeUps: self.wake_ups,
+            Analyzers: Analyzers(self.analyzers),
+            Patience: Patience(),
+            UploadLimits: UploadLimits(max_bytes=self.max_upload_bytes),
+            Clock: self.clock,
+            NewId: uuid_utils.compat.uuid7,
+        }.items():
+            parts.provide(_giving(adapter), provides=port)
+        use_cases = Provider(scope=Scope.APP)
+        use_cases.provide_all(
+            AttachRecording,
+            ControlIntake,
+            EraseCall,
+            ExportCalls,
+            GetCall,
+            GetRecording,
+            IngestCall,
+            PullCall,
+            ReceiveRecording,
+            RegisterCall,
+            ReprocessCall,
+            SearchCalls,
+            SummarizeCalls,
+        )
+        return make_async_container(parts, use_cases, validation_settings=STRICT_VALIDATION)
+
+    def app(self) -> Litestar:
+        async def checks() -> HealthChecks:
+            return HealthChecks(self.checks, self.optional_checks)
+
+        app = litestar_app(
+            health_checks=checks,
+            max_upload_bytes=self.max_upload_bytes,
+            pace=self.pace,
+            lingering=self.lingering,
+        )
+        setup_dishka(self.container(), app)
+        return app
+
+    async def finish(
+        self, call_id: str | UUID, findings: Mapping[str, Finding | Reason] | None = None
+    ) -> tuple[Call, Recording]:
+        """Do what a worker would: end every step with what is given, or else with ``SIGNAL`` and ``TRANSCRIPT``."""
+        claim = await self.jobs.claim("test", timedelta(minutes=1))
+        assert claim is not None
+        key = CallId(UUID(str(call_id)))
+        recording = await self.calls.recording(key)
+        for name, finding in (findings or {"signal": SIGNAL, "words": TRANSCRIPT}).items():
+            recording = recording.begin(name, self.now)
+            if isinstance(finding, Reason):
+                recording = recording.fail(name, finding, self.now)
+            else:
+                recording = recording.complete(name, finding, self.now)
+        call = (await self.calls.get(key)).finish_processing(recording, self.now)
+        await self.jobs.finish(claim, call, recording, [], fresh=[step.analyzer for step in recording.steps])
+        return call, recording
+
+
+def _giving(value: Any) -> Any:
+    return lambda: value
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
