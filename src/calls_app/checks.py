@@ -28,9 +28,7 @@ class PartChecks:
         return {"database": self.database, "storage": self.local_storage, "queue": self.queue}
 
     def for_doctor(self) -> Mapping[str, Check]:
-        return {"database": self.database, "schema": self.schema, "storage": self.local_storage, "queue": self.queue} | {
-            "decoder": self.decoding
-        }
+        return {**self.for_health(), "schema": self.schema, "decoder": self.decoding}
 
     async def database(self) -> str:
         await self.jobs.depth()

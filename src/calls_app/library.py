@@ -74,7 +74,8 @@ class Calls:
         """
         get = await self.container.get(GetCall)
         async with asyncio.timeout(seconds):
-            while (call := await get(call_id)).status not in {CallStatus.READY, CallStatus.FAILED}:
+            # Whoever finishes it may be another process, so there is no event to wait for.
+            while (call := await get(call_id)).status not in {CallStatus.READY, CallStatus.FAILED}:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_AGAIN_AFTER)
         return call
 
@@ -106,9 +107,13 @@ class Calls:
 
 @asynccontextmanager
 async def open_calls(
-    folder: Path | None = None, *, settings: Settings | None = None, work: bool = True, overrides: Sequence[Provider] = ()
+    folder: Path | None = None,
+    *,
+    settings: Settings | None = None,
+    work: bool = True,
+    overrides: Sequence[Provider] = (),
 ) -> AsyncIterator[Calls]:
-    """Open the service in this process: ``async with open_calls(Path("calls-data")) as calls:``.
+    """Run the service in this process, for as long as an ``async with`` block lasts.
 
     Everything lives in *folder*, or where *settings* say (by default in ``data``). With *work* false, recordings are
     processed by workers elsewhere.

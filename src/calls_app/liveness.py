@@ -35,7 +35,7 @@ def _is_dead_here(worker: str) -> bool:
 
 
 def _started(process: int) -> str:
-    """Return when *process* started, in ticks since the boot; nothing where there is no /proc, and "gone" without it."""
+    """Return when *process* started, in ticks since the boot, or that it is gone; nothing where /proc does not tell."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
     except FileNotFoundError:

@@ -9,9 +9,7 @@ import structlog
 from calls_app.settings import Settings
 
 
-def _without_colours(
-    _logger: object, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+def _without_colours(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Drop the second copy that uvicorn adds to some of its lines for colourful terminals."""
     event.pop("color_message", None)
     return event

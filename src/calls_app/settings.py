@@ -152,7 +152,7 @@ def _suggestion(name: str, cutoff: float) -> str:
 
 
 def shown(settings: Settings, field: str) -> str:
-    """Return the value of *field* as it may be shown to anybody: secrets are reduced to what helps to find a mistake."""
+    """Return *field* as it may be shown to anybody: a secret is reduced to what helps to find a mistake in it."""
     value = str(getattr(settings, field))
     if field not in SECRETS:
         return value

@@ -19,7 +19,7 @@ MIN_QUERY: Final = 2
 DURATION_LIMIT: Final = 1e9
 PARTY_SEPARATOR: Final = "\n"
 
-_IGNORED: Final = {ord(c): None for c in "-()[]{}‐‑‒–—"}  # noqa: RUF001 (dashes as people paste them)
+_IGNORED: Final = {ord(c): None for c in "-()[]{}‐‑‒–—"}
 
 
 class Order(StrEnum):

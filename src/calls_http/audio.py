@@ -27,8 +27,8 @@ _HEADERS: Final = {
 }
 
 
-def _operation_id(_handler: object, method: HttpMethod, _path: object) -> str:
-    return f"{method.value.lower()}_audio"
+def _operation_id(_handler: object, method: str, _path: object) -> str:
+    return f"{method.lower()}_audio"
 
 
 @route(
@@ -44,12 +44,13 @@ def _operation_id(_handler: object, method: HttpMethod, _path: object) -> str:
     response_description="The audio as it was uploaded.",
     summary="Listen to a recording",
 )
-async def get_audio(  # noqa: PLR0913 (one per parameter of the API)
+async def get_audio(
     request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
     range_: Annotated[
-        str | None, HeaderParameter(name="Range", description="One range of bytes; several are answered with the whole.")
+        str | None,
+        HeaderParameter(name="Range", description="One range of bytes; several are answered with the whole."),
     ] = None,
     if_range: Annotated[str | None, HeaderParameter(name="If-Range", description="The ETag.")] = None,
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag.")] = None,

@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,8 +27,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How slowly a client may send: never silent for longer than *silence_sec*, and after *grace_sec* of waiting for it,
-    at least *bytes_per_sec* on the mean. Only time spent waiting for the client counts."""
+    """How slowly a client may send: never silent for longer than *silence_sec* and, after *grace_sec* of waiting for
+    it, at least *bytes_per_sec* on the mean. Only time spent waiting for the client counts."""
 
     silence_sec: float = 30.0
     grace_sec: float = 30.0
@@ -98,14 +97,13 @@ def decoded_json(text: bytes, wanted: type[T]) -> T:
         InvalidInput: it is not a *wanted*.
     """
     try:
-        value: T = _decoder(wanted).decode(text)
+        return msgspec.json.decode(text, type=wanted)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedBody(f"not JSON in UTF-8: {error}") from None
     except RecursionError:
         raise MalformedBody("the JSON is nested too deeply") from None
-    return value
 
 
 def converted(value: object, wanted: type[T]) -> T:
@@ -116,17 +114,10 @@ def converted(value: object, wanted: type[T]) -> T:
         raise _invalid(str(error)) from None
 
 
-@lru_cache
-def _decoder(wanted: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 (any annotation)
-    return msgspec.json.Decoder(wanted)
-
-
 def _invalid(message: str) -> InvalidInput:
     at = _AT.search(message)
     sentence = message[: at.start()] if at else message
-    parts: list[str] = []
-    for part in _PATH_PART.finditer(at["path"] if at else ""):
-        parts.append(part["name"] or part["index"])
+    parts = [part["name"] or part["index"] for part in _PATH_PART.finditer(at["path"] if at else "")]
     if field := _FIELD.search(sentence):
         parts.append(field["name"])
     pointer = _pointer(parts)

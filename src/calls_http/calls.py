@@ -14,7 +14,7 @@ from calls_core.recording import CallId
 from calls_core.search import CallFilter, PageRequest, StatsBucket
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.read_calls import GetCall, SearchCalls, SummarizeCalls
-from calls_core.use_cases.register_call import ControlIntake, Registered, RegisterCall
+from calls_core.use_cases.register_call import ControlIntake, RegisterCall, Registered
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_http import wire
 from calls_http.documentation import READS_BODY, operation, problems
@@ -46,7 +46,9 @@ async def get_call(call_id: FromPath[UUID], find: FromDishka[GetCall]) -> wire.C
 
 
 @get("/calls", dependencies=FILTERED | PAGED, operation_class=operation(), responses=problems(), summary="Find calls")
-async def list_calls(wanted: NamedDependency[CallFilter], page: NamedDependency[PageRequest], search: FromDishka[SearchCalls]) -> wire.CallPage:
+async def list_calls(
+    wanted: NamedDependency[CallFilter], page: NamedDependency[PageRequest], search: FromDishka[SearchCalls]
+) -> wire.CallPage:
     """List the calls that fit all filters. Follow `next_cursor` until it is null; `offset` gets slow far down."""
     return wire.CallPage.of(await search(wanted, page))
 
@@ -74,7 +76,9 @@ async def reprocess_call(
 
 @get("/calls/stats", dependencies=WITHIN, operation_class=operation(), responses=problems(), summary="Count calls")
 async def summarize_calls(
-    wanted: NamedDependency[CallFilter], summarize: FromDishka[SummarizeCalls], bucket: FromQuery[StatsBucket] = StatsBucket.DAY
+    wanted: NamedDependency[CallFilter],
+    summarize: FromDishka[SummarizeCalls],
+    bucket: FromQuery[StatsBucket] = StatsBucket.DAY,
 ) -> wire.Stats:
     """Calls per hour or day (UTC) with their durations and the share of silence."""
     return wire.Stats.of(await summarize(wanted, bucket), bucket)

@@ -6,12 +6,13 @@ import re
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from calls_core.errors import CallsError
 
@@ -42,7 +43,7 @@ class Edge:
         self._lingering = lingering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
@@ -61,7 +62,7 @@ class Edge:
             _log.log(
                 logging.DEBUG if path.startswith(QUIET) else logging.INFO,
                 "%s %s %d",
-                scope["method"],
+                scope.get("method"),
                 path,
                 exchange.status,
                 extra={"duration_ms": round((time.perf_counter() - began) * 1000, 1)},
@@ -86,12 +87,12 @@ class _Exchange:
         has_body = self._declared_length() > 0 or b"transfer-encoding" in self.headers
         self._body_ended = not has_body
 
-    async def receive(self) -> Message:
-        message = await self._receive()
+    async def receive(self) -> HTTPReceiveMessage:
+        message = cast("HTTPReceiveMessage", await self._receive())
         self._touched = True
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+        if message["type"] == "http.disconnect" or not message["more_body"]:
             self._body_ended = True
-        return message  # type: ignore[return-value]
+        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -126,7 +127,7 @@ class _Exchange:
             async with asyncio.timeout(max_sec):
                 while not self._body_ended and dropped <= max_bytes:
                     message = await self.receive()
-                    dropped += len(message.get("body", b""))
+                    dropped += len(message["body"]) if message["type"] == "http.request" else 0
         except TimeoutError:
             return
 

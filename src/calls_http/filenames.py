@@ -1,5 +1,6 @@
 """File names in ``Content-Disposition`` (RFC 6266)."""
 
+from contextlib import suppress
 from email.message import Message
 from typing import Final
 from urllib.parse import quote
@@ -21,10 +22,8 @@ def attachment(filename: str) -> str:
 
 def filename_in(disposition: str) -> str | None:
     """Return the file name in a field value that a client sent, or None."""
-    try:
+    with suppress(UnicodeError):  # then it is Latin-1 after all, as the older RFCs have it
         disposition = disposition.encode("latin-1").decode()
-    except UnicodeError:
-        pass  # Latin-1 after all, as the older RFCs have it
     message = Message()
     message["Content-Disposition"] = disposition
     return message.get_filename()

@@ -17,7 +17,7 @@ from calls_http import wire
 from calls_http.bodies import converted, decoded_json, is_json
 from calls_http.calls import EXISTING, LOCATION, registered
 from calls_http.documentation import BINARY, READS_BODY, TEXT, fields_of, operation, problems
-from calls_http.problems import UnsupportedMediaType
+from calls_http.problems import MalformedBody, UnsupportedMediaType
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
 from calls_http.wire.calls import URL_LIMIT
@@ -32,7 +32,7 @@ def _form_schema() -> Schema:
     properties, required = fields_of(wire.NewCall)
     tags = Schema(type=OpenAPIType.ARRAY, items=TEXT, description=_TAGS_FIELD)
     metadata = Schema(type=OpenAPIType.STRING, description=_METADATA_FIELD, content_media_type="application/json")
-    texts = {name: _without_null(schema) for name, schema in properties.items()}
+    texts: dict[str, Any] = {name: _without_null(schema) for name, schema in properties.items()}
     return Schema(
         type=OpenAPIType.OBJECT,
         required=[*required, FILE],
@@ -110,7 +110,7 @@ def _tags(values: Iterable[str]) -> Iterator[object]:
 def _json(name: str, text: str) -> Any:  # noqa: ANN401 (JSON)
     try:
         return decoded_json(text.encode(), dict[str, Any] if name == "metadata" else list[Any])
-    except Exception as error:
+    except (InvalidInput, MalformedBody) as error:
         raise _invalid(name, f"must be JSON: {error}") from error
 
 

@@ -1,7 +1,7 @@
 """Everything that a client is refused, as problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from inspect import getdoc
 from typing import Any, ClassVar, Final
@@ -55,7 +55,6 @@ CLIENT_GONE: Final = 499
 """nginx's number for a client that hung up: for the access log only, since nobody is there to read it."""
 
 _log = logging.getLogger("calls.http")
-_pending: Final = frozenset({408, 413})
 
 
 class HttpRefusal(HTTPException):
@@ -97,12 +96,9 @@ class ClientGone(Exception):
 
 
 def of_calls_error(error: CallsError) -> Problem:
-    """Describe *error* to a client; one that has no status of its own is a fault of ours and tells nothing."""
-    status = _nearest(STATUS, error)
-    if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR and type(error) is CallsError:
-        return _fault()
+    """Describe *error* to a client."""
     errors = error.errors if isinstance(error, InvalidInput) else ()
-    return _problem(error.code, getdoc(type(error)) or "", status, str(error), errors)
+    return _problem(error.code, type(error), _nearest(STATUS, error), str(error), errors)
 
 
 def of_http_exception(error: HTTPException) -> Problem:
@@ -110,10 +106,9 @@ def of_http_exception(error: HTTPException) -> Problem:
     if isinstance(error, ValidationException):
         return _invalid(error)
     if isinstance(error, HttpRefusal):
-        return _problem(error.code, getdoc(type(error)) or "", error.status_code, error.detail)
-    status = HTTPStatus(error.status_code)
-    code = FRAMEWORK_CODES.get(status, status.phrase.lower().replace(" ", "-"))
-    return _problem(code, f"{status.phrase}.", status, error.detail)
+        return _problem(error.code, type(error), error.status_code, error.detail)
+    code = FRAMEWORK_CODES.get(error.status_code, HttpRefusal.code)
+    return _problem(code, HttpRefusal, error.status_code, error.detail)
 
 
 def _invalid(error: ValidationException) -> Problem:
@@ -124,34 +119,30 @@ def _invalid(error: ValidationException) -> Problem:
         if isinstance(item, dict)
     ]
     detail = "; ".join(f"{e.pointer[1:]}: {e.detail}" for e in errors) or error.detail
-    return _problem(InvalidInput.code, getdoc(InvalidInput) or "", 422, detail, errors)
+    return _problem(InvalidInput.code, InvalidInput, 422, detail, errors)
 
 
 def _without_path(message: str) -> str:
     return message.split(" - at `", maxsplit=1)[0]
 
 
-def _problem(code: str, title: str, status: int, detail: str, errors: Any = ()) -> Problem:  # noqa: ANN401
+def _problem(code: str, kind: type[Exception], status: int, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
     return Problem(
         type=f"urn:calls:problem:{code}",
-        title=title.splitlines()[0] if title else "",
-        status=int(status),
+        title=(getdoc(kind) or code).splitlines()[0],
+        status=status,
         detail=detail,
         errors=[ProblemDetail(detail=e.detail, pointer=e.pointer) for e in errors] or msgspec.UNSET,
     )
 
 
 def _fault() -> Problem:
-    return _problem(
-        CallsError.code,
-        getdoc(CallsError) or "",
-        500,
-        "This is a fault of the service and is in its log under the X-Request-ID of this answer.",
-    )
+    where = "This is a fault of the service and is in its log under the X-Request-ID of this answer."
+    return _problem(CallsError.code, CallsError, 500, where)
 
 
-def _nearest(table: Mapping[type[CallsError], int], error: CallsError) -> int | None:
-    return next((table[cls] for cls in type(error).__mro__ if cls in table), None)
+def _nearest(table: Mapping[type[CallsError], int], error: CallsError) -> int:
+    return next(table[cls] for cls in type(error).__mro__ if cls in table)
 
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -164,19 +155,17 @@ def _answer_calls_error(request: Request[Any, Any, Any], error: CallsError) -> R
     problem = of_calls_error(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(request, error)
-    retry_after = _nearest(RETRY_AFTER_SECONDS, error)
-    if isinstance(error, Unavailable) and not isinstance(error, IntakePaused):
+    if not isinstance(error, Unavailable):
+        return answer(problem)
+    if not isinstance(error, IntakePaused):
         _log.warning("%s: %s", error.code, error)
-    return answer(problem, {"Retry-After": str(retry_after)} if retry_after is not None else None)
+    return answer(problem, {"Retry-After": str(_nearest(RETRY_AFTER_SECONDS, error))})
 
 
 def _answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(request, error)
-    headers = dict(error.headers or {})
-    if error.status_code in _pending:
-        headers["Connection"] = "close"  # what comes after an unread body must not be taken for another request
-    return answer(of_http_exception(error), headers)
+    return answer(of_http_exception(error), error.headers)
 
 
 def _answer_client_gone(_request: Request[Any, Any, Any], _error: ClientGone) -> Response[None]:

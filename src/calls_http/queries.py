@@ -39,7 +39,7 @@ Seconds = Annotated[
 ]
 
 
-def call_filter(  # noqa: PLR0913 (one per parameter of the API)
+def call_filter(  # noqa: PLR0917 (one per parameter of the API)
     party: QueryText = None,
     status: FromQuery[CallStatus | None] = None,
     started_from: StartedFrom = None,

@@ -21,9 +21,7 @@ from calls_http.problems import HttpRefusal
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
 
-FORM = Schema(
-    type=OpenAPIType.OBJECT, required=[FILE], properties={FILE: BINARY}, additional_properties=False
-)
+FORM = Schema(type=OpenAPIType.OBJECT, required=[FILE], properties={FILE: BINARY}, additional_properties=False)
 
 
 class PartialPut(HttpRefusal):
@@ -58,7 +56,7 @@ async def attach_recording(
     response_description="The recording is kept and will be processed, whatever happens.",
     summary="Upload the recording of a call as the bare body",
 )
-async def put_recording(  # noqa: PLR0913 (one per parameter of the API)
+async def put_recording(
     request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     attach: FromDishka[AttachRecording],

@@ -32,7 +32,7 @@ class StreamedResponse(ASGIResponse):
         self._pieces = pieces
         self._expected = content_length
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI's signature)
         async with self._pieces as pieces:
             await self.start_response(send)
             sent = 0

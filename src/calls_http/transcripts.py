@@ -80,7 +80,9 @@ async def get_transcript(
         case TranscriptFormat.TEXT:
             return Response(transcript.text, media_type="text/plain")
         case TranscriptFormat.SRT:
-            return Response(srt(await _cues(find, call_id, transcript)), media_type="application/x-subrip; charset=utf-8")
+            return Response(
+                srt(await _cues(find, call_id, transcript)), media_type="application/x-subrip; charset=utf-8"
+            )
         case TranscriptFormat.VTT:
             return Response(vtt(await _cues(find, call_id, transcript)), media_type="text/vtt")
 

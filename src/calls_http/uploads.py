@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from litestar import Request
 from litestar.enums import RequestEncodingType
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+)
 
 from calls_core.errors import FieldError, InvalidInput, TooLarge
 from calls_http.problems import MalformedBody, UnsupportedMediaType
@@ -39,6 +44,9 @@ class UploadForm:
         self.fields: dict[str, list[str]] = {}
         self._accepted = accepted
         self._size = 0
+        self._opened = False
+        self._part: Any = None
+        self._text = bytearray()
         try:
             self._parser = PushMultipartParser(
                 options.get("boundary", ""), max_segment_count=PARTS_LIMIT, max_header_size=HEADER_LIMIT
@@ -47,7 +55,7 @@ class UploadForm:
             raise MalformedBody(f"the form has no usable boundary: {error}") from None
         self._pieces = self._read(request)
 
-    async def __aenter__(self) -> "UploadForm":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -74,56 +82,58 @@ class UploadForm:
                 yield piece
 
     async def _read(self, request: Request[Any, Any, Any]) -> AsyncGenerator[str | bytes, None]:
-        """Yield the name of the file and then its bytes."""
-        opened = False
-        segment: MultipartSegment | None = None
-        value = bytearray()
+        """Yield the name of the file and then its bytes; keep the fields."""
         try:
             with self._parser as parser:
                 async for chunk in request.stream():
-                    self._size += len(chunk)
                     for event in parser.parse(chunk):
-                        if isinstance(event, MultipartSegment):
-                            segment, value = event, bytearray()
-                            self._require_accepted(segment, opened=opened)
-                            if segment.filename is not None:
-                                opened = True
-                                yield segment.filename
-                        elif segment is not None and event is None:
-                            self._keep(segment, value)
-                        elif segment is not None and segment.filename is not None:
-                            yield bytes(event)
-                        elif segment is not None:
-                            value += event
-                            if len(value) > FIELD_LIMIT:
-                                raise TooLarge(f"the field {segment.name!r} may have at most {FIELD_LIMIT} bytes")
-                    if segment is None and self._size > PREAMBLE_LIMIT:
+                        piece = self._taken(event)
+                        if piece is not None:
+                            yield piece
+                    self._size += len(chunk)
+                    if self._part is None and self._size > PREAMBLE_LIMIT:
                         raise MalformedBody("the form does not begin with its boundary")
         except ParserLimitReached as error:
             raise TooLarge(f"the form passes a limit: {error}; it may have {PARTS_LIMIT} parts") from None
         except MultipartError as error:
             raise MalformedBody(f"the form is damaged or cut off: {error}") from None
 
-    def _require_accepted(self, segment: MultipartSegment, *, opened: bool) -> None:
-        name = str(segment.name)
-        if segment.filename is not None:
+    def _taken(self, event: Any) -> str | bytes | None:  # noqa: ANN401 (the parser is not typed)
+        """Take the beginning, a piece or the end (None) of a part; return what belongs to the file."""
+        if isinstance(event, MultipartSegment):
+            self._part, self._text = event, bytearray()
+            self._require_accepted(event)
+            filename: str | None = event.filename
+            return filename
+        if self._part.filename is not None:
+            return bytes(event) if event is not None else None
+        if event is None:
+            self._keep_field()
+        elif len(self._text) + len(event) > FIELD_LIMIT:
+            raise TooLarge(f"the field {self._part.name!r} may have at most {FIELD_LIMIT} bytes")
+        else:
+            self._text += event
+        return None
+
+    def _require_accepted(self, part: Any) -> None:  # noqa: ANN401
+        name = str(part.name)
+        if part.filename is not None:
             if name != FILE:
                 raise _refused(name, f"must not be a file; send the audio as {FILE!r}")
-            if opened:
+            if self._opened:
                 raise _refused(FILE, "is given twice; a call has one recording")
+            self._opened = True
         elif name == FILE:
             raise _refused(FILE, "must be sent as a file, with a file name")
         elif name not in self._accepted:
             known = ", ".join([FILE, *self._accepted])
             raise _refused(name, f"is not a field of this form; accepted are {known}")
 
-    def _keep(self, segment: MultipartSegment, value: bytearray) -> None:
-        if segment.filename is not None:
-            return
+    def _keep_field(self) -> None:
         try:
-            self.fields.setdefault(str(segment.name), []).append(value.decode())
+            self.fields.setdefault(str(self._part.name), []).append(self._text.decode())
         except UnicodeDecodeError:
-            raise MalformedBody(f"the field {segment.name!r} is not UTF-8") from None
+            raise MalformedBody(f"the field {self._part.name!r} is not UTF-8") from None
 
 
 def _refused(name: str, why: str) -> InvalidInput:

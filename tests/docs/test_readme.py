@@ -16,7 +16,7 @@ READMES = ["README.md", "README.ru.md"]
 
 
 def blocks(name: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / name).read_text(), re.S)
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -8,9 +8,8 @@ import httpx2
 
 
 def register(client: httpx2.Client, **fields: Any) -> dict[str, Any]:
-    answer = client.post(
-        "/calls", json={"caller": "+7 900 123-45-67", "receiver": "101", "started_at": "2026-01-01T10:00:00+03:00"} | fields
-    )
+    usual = {"caller": "+7 900 123-45-67", "receiver": "101", "started_at": "2026-01-01T10:00:00+03:00"}
+    answer = client.post("/calls", json=usual | fields)
     assert answer.status_code in {200, 201}, answer.text
     call: dict[str, Any] = answer.json()
     return call

@@ -41,9 +41,8 @@ def wav(*, data: bytes = b"", **changed: int) -> bytes:
     byte_rate = min(said["rate"] * said["channels"] * said["bits"] // 8, 2**32 - 1)
     block = min(said["channels"] * said["bits"] // 8, 65535)
     form = struct.pack("<HHIIHH", said["tag"], said["channels"], said["rate"], byte_rate, block, said["bits"])
-    return b"RIFF" + struct.pack("<I", said["riff"]) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack(
-        "<I", said["size"]
-    ) + data
+    begin = b"RIFF" + struct.pack("<I", said["riff"]) + b"WAVEfmt " + struct.pack("<I", 16)
+    return begin + form + b"data" + struct.pack("<I", said["size"]) + data
 
 
 SECRET = "#EXTM3U\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n"
@@ -225,9 +224,8 @@ def test_of_two_uploads_at_once_one_is_kept(client: httpx2.Client, service: Serv
 
 def half_a_body(service: Service, call_id: str, *, reset: bool) -> None:
     with socket.create_connection(("127.0.0.1", service.port)) as line:
-        line.sendall(
-            f"PUT /calls/{call_id}/recording?filename=a.wav HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode()
-        )
+        head = f"PUT /calls/{call_id}/recording?filename=a.wav HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        line.sendall(head.encode())
         line.sendall(bytes(300_000))
         time.sleep(0.1)
         if reset:

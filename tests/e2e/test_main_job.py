@@ -1,5 +1,6 @@
 """A call goes in, and comes out stored, measured, searchable and downloadable."""
 
+import asyncio
 import hashlib
 import http.server
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from calls_adapters.sql.migrate import migrate
 from tests.e2e.conversation import ended, processed, register, upload
 from tests.servers.service import Service
 
@@ -22,10 +24,6 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("service")
     url = None
     if request.param == "postgres":
-        import asyncio
-
-        from calls_adapters.sql.migrate import migrate
-
         url = request.getfixturevalue("postgres_server").create_database()
         asyncio.run(migrate(url))
     with Service(folder, url, WEBHOOK_ALLOW_CIDRS="127.0.0.0/8") as running:
@@ -79,7 +77,7 @@ def test_real_recordings_come_out_as_they_are(client: httpx2.Client, recordings:
 
 
 def test_a_call_is_pulled_from_a_url(client: httpx2.Client, beep: Path) -> None:
-    """Given an address instead of a file, the worker fetches the recording; a wrong address ends failed with the reason."""
+    """Given an address instead of a file, the worker fetches it; a wrong address ends failed with the reason."""
 
     class Pbx(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,6 +116,6 @@ def test_sigterm_ends_in_order(service: Service, client: httpx2.Client, beep: Pa
 def test_idle_memory_is_small(service: Service) -> None:
     """At rest, after all this, the service keeps less than 120 MB."""
     assert service.process is not None
-    with open(f"/proc/{service.process.pid}/status") as status:
-        resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    status = Path(f"/proc/{service.process.pid}/status").read_text().splitlines()
+    resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     assert resident < 120 * 1024, f"{resident} kB"

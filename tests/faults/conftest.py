@@ -1,5 +1,6 @@
 """Both databases, durable, behind a service that is killed."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from calls_adapters.sql.migrate import migrate
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import Service
 
-LEASE_SEC = "1.5"
+SETTINGS = {"LEASE_SEC": "1.5", "ANALYZERS": "signal,pydub"}
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +20,11 @@ def durable_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))])
-async def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Service:
     """A service that is not started yet; work of a dead worker is taken up after a second and a half."""
     if request.param == "sqlite":
-        return Service(tmp_path, LEASE_SEC=LEASE_SEC)
+        return Service(tmp_path, **SETTINGS)
     server: PostgresServer = request.getfixturevalue("durable_postgres")
     url = server.create_database()
-    await migrate(url)
-    return Service(tmp_path, url, LEASE_SEC=LEASE_SEC)
+    asyncio.run(migrate(url))
+    return Service(tmp_path, url, **SETTINGS)

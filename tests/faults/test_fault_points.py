@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import pytest
 
 import calls_adapters
@@ -50,8 +51,6 @@ def test_dying_at_a_fault_point_loses_nothing(service: Service, point: str) -> N
 
 
 def try_to_erase(service: Service, call_id: str) -> None:
-    import httpx2
-
     with service.client() as client:
         try:
             client.delete(f"/calls/{call_id}")

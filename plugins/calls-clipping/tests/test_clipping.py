@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-
 from calls_adapters.plugins import load_plugins
 from calls_clipping import ClippingAnalyzer
 from calls_core.errors import Reason

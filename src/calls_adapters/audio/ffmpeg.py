@@ -98,7 +98,8 @@ class FfmpegSource(Source):
             yield from regrouped(_without(self._by_packet(url), done), frames)
 
     def _opened(self, url: str) -> av.container.InputContainer:
-        return av.open(url, format=self._demuxer, options=self._options, **_TOLERANT)
+        file: av.container.InputContainer = av.open(url, format=self._demuxer, options=self._options, **_TOLERANT)
+        return file
 
     def _by_graph(self, url: str, frames: int) -> Iterator[Samples]:
         graph = Graph()

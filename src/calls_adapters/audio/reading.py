@@ -102,9 +102,9 @@ class Reading:
         data = _read(self._file, 0, self._size)
         if not amr.survey(data).has_pauses:
             return self._by_ffmpeg(path)
-        from calls_adapters.audio.opencore import OpencoreSource  # noqa: PLC0415 (WAV files get by without PyAV)
+        from calls_adapters.audio.dtx import DtxSource  # noqa: PLC0415 (WAV files get by without PyAV)
 
-        return OpencoreSource(data)
+        return DtxSource(data)
 
     def _too_long(self) -> AudioTooLong:
         return AudioTooLong(f"The audio is longer than the {self._max_duration_sec:g} seconds that are accepted.")

@@ -16,13 +16,13 @@ PIECE: Final = 64 * 1024
 
 class MemoryStorage(RecordingStorage):
     def __init__(self) -> None:
-        self._recordings: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredFile:
         data = b"".join([chunk async for chunk in chunks])
-        if key in self._recordings:
+        if key in self.files:
             raise RecordingExists(f"{key} is taken")
-        self._recordings[key] = data
+        self.files[key] = data
         return StoredFile(len(data), hashlib.sha256(data).hexdigest())
 
     @asynccontextmanager
@@ -42,11 +42,11 @@ class MemoryStorage(RecordingStorage):
             raise RecordingNotFound(f"{key} has {len(data)} bytes and should have {size_bytes}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "recording")
-            path.write_bytes(data)
+            path.write_bytes(data)  # noqa: ASYNC240 (in memory there is nothing to wait for)
             yield path
 
     async def delete(self, key: str) -> None:
-        self._recordings.pop(key, None)
+        self.files.pop(key, None)
 
     async def clear_leftovers(self) -> int:
         return 0
@@ -54,11 +54,11 @@ class MemoryStorage(RecordingStorage):
     async def check(self) -> None:
         """Memory can always be written to."""
 
-    async def presign(self, key: str, filename: str, media_type: str, lifetime: timedelta) -> PresignedUrl:
+    async def presign(self, key: str, filename: str, media_type: str, lifetime: timedelta) -> PresignedUrl:  # noqa: ARG002 (the port's)
         raise PresignedUrlsUnavailable(f"{filename!r} is kept in memory; download it through the API")
 
     def _stored(self, key: str) -> bytes:
         try:
-            return self._recordings[key]
+            return self.files[key]
         except KeyError:
             raise RecordingNotFound(f"there is no recording under {key}") from None

@@ -43,9 +43,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.replace(tzinfo=UTC)
+        # asyncpg has no zone either for the last microsecond of the year 9999, which PostgreSQL calls infinity.
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 metadata: Final = MetaData(

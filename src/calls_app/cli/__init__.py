@@ -1,10 +1,6 @@
 """The command line: one module per command, each of which imports what it needs only when it runs."""
 
-import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
 
 import typer
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.progress import Progress, TaskID
 
 from calls_app.cli.configured import configured
 from calls_core.recording import Recording
@@ -25,7 +27,6 @@ def analyze(
 
 async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     from rich.console import Console
-    from rich.progress import Progress
 
     from calls_app.cli.report import report
     from calls_app.container import make_container
@@ -41,9 +42,7 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
                 task = bar.add_task(path.name, total=1.0)
                 size, sha256 = await asyncio.to_thread(_measured, path)
                 try:
-                    recording = await analyze_file(
-                        path, size, sha256, lambda name, share, task=task: bar.update(task, completed=share)
-                    )
+                    recording = await analyze_file(path, size, sha256, partial(_show, bar, task))
                 except InvalidInput as error:
                     succeeded = False
                     bar.console.print(f"[red]{path}[/]: {error.code}: {error}")
@@ -58,6 +57,10 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     finally:
         await container.close()
     return succeeded
+
+
+def _show(bar: Progress, task: TaskID, analyzer: str, share: float) -> None:
+    bar.update(task, description=analyzer, completed=share)
 
 
 def _as_json(recording: Recording) -> str:

@@ -20,11 +20,11 @@ POLL_SECONDS: Final = 0.1
 def demo(
     recording: Annotated[
         Path | None,
-        typer.Argument(help="A recording of yours; by default the one that ships with Calls.", exists=True, dir_okay=False),
+        typer.Argument(help="A recording; by default the one that ships with Calls.", exists=True, dir_okay=False),
     ] = None,
     *,
     folder: Annotated[
-        Path | None, typer.Option(help="Keep the data in this folder; by default it goes with the demo.", file_okay=False)
+        Path | None, typer.Option(help="Keep the data here; by default it goes with the demo.", file_okay=False)
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the service; 0 takes a free one.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="Exit when the call is processed.")] = False,
@@ -52,7 +52,7 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     console = Console(soft_wrap=True)
     try:
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has no event for it)
             await asyncio.sleep(POLL_SECONDS / 10)
         if serving.done():
             await serving
@@ -71,22 +71,20 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
 async def _hand_over(console: Any, container: Any, url: str, recording: Path) -> bool:  # noqa: ANN401 (rich, dishka: imported late)
     """Do what a business system does: register a call, send its recording, and wait."""
     import httpx2
+
     from calls_app.cli.report import report
     from calls_core.use_cases.read_calls import GetRecording
 
     async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
-        started_at = datetime.now(UTC).isoformat()
-        call = _accepted(
-            await client.post(
-                "/calls", json={"caller": "+7 900 123-45-67", "receiver": "101", "started_at": started_at, "tags": ["demo"]}
-            )
-        )
+        fields = {"caller": "+7 900 123-45-67", "receiver": "101", "started_at": datetime.now(UTC).isoformat()}
+        call = _accepted(await client.post("/calls", json=fields))
         console.print(f"registered  call {call['id']} from {call['caller']} to {call['receiver']}")
         with recording.open("rb") as file:
             answer = _accepted(
                 await client.post(f"/calls/{call['id']}/recording", files={"file": (recording.name, file)})
             )
-        console.print(f"uploaded    {answer['filename']}, {answer['size_bytes']} bytes, SHA-256 {answer['sha256'][:16]}...")
+        digest = f"SHA-256 {answer['sha256'][:16]}..."
+        console.print(f"uploaded    {answer['filename']}, {answer['size_bytes']} bytes, {digest}")
         status = await _follow(console, client, call["id"])
         found = await (await container.get(GetRecording))(CallId(UUID(call["id"])))
         console.print(f"processed   the call is [bold]{status}[/]\n")

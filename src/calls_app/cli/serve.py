@@ -24,6 +24,7 @@ def serve(
 ) -> None:
     """Serve the API; on the embedded default, process recordings in the same process."""
     import uvloop
+
     from calls_app.server import require_safe_address
 
     settings = configured()

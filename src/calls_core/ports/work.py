@@ -12,7 +12,6 @@ from calls_core.job import Claim, JobId
 from calls_core.ports.calls import Acceptance
 from calls_core.recording import Recording
 
-
 WorkerIsDead: TypeAlias = Callable[[str], bool]
 """Whether the worker of this name is known to be dead; false as long as nobody knows."""
 
@@ -77,7 +76,7 @@ class JobQueue(Protocol):
 
     @abstractmethod
     async def requeue_expired(self, delay: timedelta = timedelta(0)) -> int:
-        """Queue every running job whose lease has ended and that is not hopeless, due after *delay*; return how many."""
+        """Queue every running job whose lease has ended and that has hope, due after *delay*; return how many."""
 
     @abstractmethod
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:

@@ -12,17 +12,24 @@ from calls_core import errors, search
 from calls_core.ports import IntakeState
 
 URL_LIMIT: Final = 2048
-VISIBLE_TEXT: Final = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+_AROUND: Final = r"[\s\x1c-\x1f]*"
+_WITHIN: Final = r"[^\x00-\x1f\x7f]"
+_SENTENCE: Final = r"^[^\x00-\x1f\x7f]*$"
+_VISIBLE: Final = r"[^\s\x00-\x1f\x7f]"
+
+
+def _pattern(limit: int) -> str:
+    """Return what the core makes sure of: 1 to *limit* characters after trimming, none of them a control character."""
+    return f"^{_AROUND}{_VISIBLE}({_WITHIN}{{0,{limit - 2}}}{_VISIBLE})?{_AROUND}$"
 
 
 def _text(limit: int, description: str) -> msgspec.Meta:
-    """Describe a text that the core checks after trimming, which a schema cannot say exactly."""
-    limits = {"min_length": 1, "max_length": limit, "pattern": VISIBLE_TEXT}
-    return msgspec.Meta(extra_json_schema={"description": description, "extra": limits})
+    """Describe a text without checking it here: the core does, in better words."""
+    return msgspec.Meta(extra_json_schema={"description": description, "extra": {"pattern": _pattern(limit)}})
 
 
+_LABEL: Final = {"type": "string", "pattern": _pattern(core.PARTY_LIMIT)}
 Party = Annotated[str, _text(core.PARTY_LIMIT, "A number, an extension or a SIP URI: 1 to 64 characters.")]
-_LABEL = {"type": "string", "minLength": 1, "maxLength": core.PARTY_LIMIT, "pattern": VISIBLE_TEXT}
 ExternalId = Annotated[str, _text(core.TEXT_LIMIT, "The id that your system gave the call; at most one call has it.")]
 Agent = Annotated[str, _text(core.TEXT_LIMIT, "Who took the call, by whatever name your system knows them.")]
 Moment = Annotated[
@@ -34,9 +41,7 @@ Moment = Annotated[
         }
     ),
 ]
-Tags = Annotated[
-    list[str], msgspec.Meta(extra_json_schema={"extra": {"max_items": core.TAGS_LIMIT, "items": _LABEL}})
-]
+Tags = Annotated[list[str], msgspec.Meta(extra_json_schema={"extra": {"max_items": core.TAGS_LIMIT, "items": _LABEL}})]
 WebAddress = Annotated[
     str,
     msgspec.Meta(
@@ -206,7 +211,7 @@ class Intake(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether new calls are accepted, and if not, why: *reason* is what their senders are told."""
 
     accepting: bool
-    reason: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=_SENTENCE)] | None = None
 
     @classmethod
     def of(cls, state: IntakeState) -> "Intake":

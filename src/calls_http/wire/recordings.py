@@ -1,6 +1,5 @@
 """Recordings on the wire."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -161,13 +160,13 @@ class Download(msgspec.Struct, kw_only=True):
 
 
 class Reprocess(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which steps to run again: those named, else those that failed or are new; with *force* also those that are done."""
+    """Which steps to run again: those named, else those that failed or are new; with *force* also what is done."""
 
     analyzers: list[str] = []
     force: bool = False
 
 
-def _finding(found: core.Finding) -> Mapping[str, Any]:
+def _finding(found: core.Finding) -> dict[str, Any]:
     caveat = {"code": found.caveat.code, "detail": found.caveat.detail} if found.caveat else None
     match found:
         case core.Signal():

@@ -16,13 +16,42 @@ pytestmark = pytest.mark.anyio
 
 LOOPBACK = AddressPolicy.parsed(["127.0.0.0/8"])
 
-NEVER = """
-127.0.0.1 127.9.9.9 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 240.0.0.1
-192.0.0.1 192.88.99.1 198.18.0.1 203.0.113.1 :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 fe80::1 fc00::1 fec0::1 ff02::1
-64:ff9b::7f00:1 64:ff9b::a00:1 64:ff9b:1::1 2002:7f00:1:: 2002:a00:1:: 2001::1 2001:db8::1 5f00::1
-""".split()
+NEVER = [
+    "127.0.0.1",
+    "127.9.9.9",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "240.0.0.1",
+    "192.0.0.1",
+    "192.88.99.1",
+    "198.18.0.1",
+    "203.0.113.1",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "fe80::1",
+    "fc00::1",
+    "fec0::1",
+    "ff02::1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a00:1",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2002:a00:1::",
+    "2001::1",
+    "2001:db8::1",
+    "5f00::1",
+]
 
-PUBLIC = "8.8.8.8 93.184.216.34 2606:4700::1111 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::".split()
+PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -46,7 +75,7 @@ def test_an_operator_can_open_a_range() -> None:
     assert policy.permits(ipaddress.ip_address("::ffff:10.1.2.3"))
     assert not policy.permits(ipaddress.ip_address("10.2.0.1"))
     for wrong in ("::ffff:10.0.0.0/104", "10.0.0.1/8", "nonsense"):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             AddressPolicy.parsed([wrong])
 
 
@@ -97,7 +126,7 @@ async def test_fetches_the_bytes() -> None:
     ],
 )
 async def test_other_answers_are_final_or_not(head: str, error: type[CallsError]) -> None:
-    """What may change is waited for, the rest ends the pull; a cut body is never taken for a whole one; no secret leaks."""
+    """What may change is waited for, the rest is final; a cut body is never taken for a whole one; no secret leaks."""
     async with answering(saying(head, b"RIFF" if "200" in head else b"")) as url:
         with pytest.raises(error) as told:
             await fetched(url)

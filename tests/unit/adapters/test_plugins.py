@@ -45,7 +45,9 @@ def test_plugins_get_what_they_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [analyzer.name for analyzer in plugin.analyzers] == ["min-2"]
 
 
-def test_a_broken_plugin_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_plugin_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A misspelt hook and a raising one are reported by name; the good one loads."""
     offer(monkeypatch, broken=Broken(), good=Good(), misspelt=Misspelt())
     loaded = {plugin.name: plugin for plugin in load_plugins(AnalysisOptions())}
@@ -56,7 +58,7 @@ def test_a_broken_plugin_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_built_in_analyzers_are_plugins_too() -> None:
-    """signal and pydub come in by the same door as everybody's."""
+    """The analyzers signal and pydub come in by the same door as everybody's."""
     names = {analyzer.name for plugin in load_plugins(AnalysisOptions()) for analyzer in plugin.analyzers}
     assert {"signal", "pydub"} <= names
 

@@ -74,10 +74,10 @@ FORMATS: dict[str, tuple[str, str, int, Make]] = {
     "AAC, fragmented": ("m4a", "aac", 16000, encoded("aac", ONE_16K, 16000, container="mp4", container_options=PIECES)),
     "AAC": ("aac", "aac", 16000, encoded("aac", ONE_16K, 16000, container="adts")),
     "WebM": ("webm", "opus", 48000, encoded("libopus", ONE_48K, 48000)),
-    "AMR": ("amr", "amr_nb", 8000, encoded("libopencore_amrnb", bit_rate=12200)),
-    "AMR with pauses": ("amr", "amr_nb", 8000, encoded("libopencore_amrnb", bit_rate=12200, options={"dtx": "1"})),
-    "AMR-WB": ("awb", "amr_wb", 16000, written(audio_files.amr_wb(SPOKEN, 10))),
-    "AMR-WB with pauses": ("awb", "amr_wb", 16000, written(audio_files.amr_wb(SPOKEN, 10, pauses=True))),
+    "AMR": ("amr", "amr_nb", 8000, written(audio_files.amr(SPOKEN, 10))),
+    "AMR with pauses": ("amr", "amr_nb", 8000, written(audio_files.amr(SPOKEN, 10, pauses=True))),
+    "AMR-WB": ("awb", "amr_wb", 16000, written(audio_files.amr(SPOKEN, 10, wide=True))),
+    "AMR-WB with pauses": ("awb", "amr_wb", 16000, written(audio_files.amr(SPOKEN, 10, wide=True, pauses=True))),
     "GSM": ("gsm", "gsm", 8000, written(audio_files.gsm(SPOKEN, 10))),
     "WMA": ("wma", "wmav2", 16000, encoded("wmav2", ONE_16K, 16000, container="asf", bit_rate=32000)),
     "Sun audio": ("ul", "pcm_mulaw", 8000, encoded("pcm_mulaw", container="au")),
@@ -94,6 +94,7 @@ SHIFTED = {
     "MP3 without Xing": 0.1,
     "AAC, fragmented": 0.1,
     "AAC": 0.1,
+    "AMR": 0.05,
     "WMA": 0.06,
 }
 """Seconds of delay or padding that a codec adds and nothing in the file tells of."""
@@ -120,13 +121,12 @@ async def test_measures_duration_and_silence(name: str, tmp_path: Path, measure:
 
 @pytest.mark.parametrize("name", [name for name, (extension, *_) in FORMATS.items() if extension not in HEADERLESS])
 async def test_the_name_does_not_matter(name: str, tmp_path: Path, measure: Measure) -> None:
-    """A file is what its content says, under any other accepted extension, headerless ones included."""
+    """A file is what its content says, even where its name says headerless audio, of which any bytes are valid."""
     extension, codec, rate, make = FORMATS[name]
     path = tmp_path / f"call.{extension}"
     make(path)
 
-    for other in ("mp3", "ulaw"):
-        check(await measure(path, f"call.{other}"), codec, rate, shift=SHIFTED.get(name, 0.0))
+    check(await measure(path, "call.ulaw"), codec, rate, shift=SHIFTED.get(name, 0.0))
 
 
 @pytest.mark.parametrize("extension", sorted(HEADERLESS))
@@ -191,7 +191,7 @@ async def test_tags_in_any_encoding(tmp_path: Path, measure: Measure) -> None:
     check(await measure(tmp_path / "a.flac"), "flac", 8000)
 
 
-@pytest.mark.parametrize("channels", range(1, 9))
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
 @pytest.mark.parametrize("codec", ["pcm", "flac"])
 async def test_each_channel_has_marks_of_its_own(codec: str, channels: int, tmp_path: Path, measure: Measure) -> None:
     """Channels stay apart and in order; together they are silent where each of them is."""

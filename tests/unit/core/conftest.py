@@ -95,7 +95,9 @@ class Scene:
         self.analyzers = Analyzers(analyzers or (Scripted(),))
         intake = ControlIntake(MemoryIntakeSwitch(self.database))
         self.intake = intake
-        self.receive = ReceiveRecording(self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4)
+        self.receive = ReceiveRecording(
+            self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4
+        )
         self.register = RegisterCall(self.calls, intake, self.clock, uuid4)
         shared = (self.calls, self.receive, self.analyzers, self.wake_ups)
         self.attach = AttachRecording(*shared, self.clock, uuid4)
@@ -153,5 +155,3 @@ class Scene:
 @pytest.fixture
 def scene() -> Callable[..., Scene]:
     return Scene
-
-

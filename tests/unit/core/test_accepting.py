@@ -80,7 +80,7 @@ async def test_refused_bytes_are_gone(pieces: list[bytes], sha256: str | None, e
     with pytest.raises(error):
         await scene.attach(call.id, "a.wav", chunks(*pieces), sha256)
     assert scene.database.holds == {}
-    assert scene.storage._recordings == {}
+    assert scene.storage.files == {}
     assert (await scene.attach(call.id, "a.wav", chunks(b"ok"))).size_bytes == 2
 
 
@@ -96,7 +96,7 @@ async def test_of_two_uploads_at_once_one_wins() -> None:
     with pytest.raises((RecordingExists, StillProcessing)):
         await scene.attach(call.id, "slow.wav", overtaken())
     assert (await scene.calls.recording(call.id)).filename == "fast.wav"
-    assert list(scene.storage._recordings.values()) == [b"fast"]
+    assert list(scene.storage.files.values()) == [b"fast"]
 
 
 async def test_an_upload_to_a_call_that_goes_away_is_refused() -> None:
@@ -110,7 +110,7 @@ async def test_an_upload_to_a_call_that_goes_away_is_refused() -> None:
 
     with pytest.raises(CallNotFound):
         await scene.attach(call.id, "a.wav", outlived())
-    assert scene.storage._recordings == {}
+    assert scene.storage.files == {}
 
 
 async def test_bytes_of_an_unknown_outcome_stay_until_the_hold_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +126,12 @@ async def test_bytes_of_an_unknown_outcome_stay_until_the_hold_ends(monkeypatch:
         patch.setattr(scene.calls, "attach", lost_answer)
         with pytest.raises(RepositoryUnavailable):
             await scene.attach(call.id, "a.wav", chunks(b"data"))
-    assert len(scene.storage._recordings) == 1
+    assert len(scene.storage.files) == 1
     await scene.recover("sweep")
-    assert len(scene.storage._recordings) == 1
+    assert len(scene.storage.files) == 1
     scene.later(seconds=61)
     await scene.recover("sweep")
-    assert scene.storage._recordings == {}
+    assert scene.storage.files == {}
     assert scene.database.holds == {}
 
 
@@ -148,7 +148,7 @@ async def test_an_upload_that_outlived_its_hold_is_refused() -> None:
     with pytest.raises(UploadExpired):
         await scene.attach(call.id, "a.wav", stalled())
     await scene.recover("sweep")
-    assert scene.storage._recordings == {}
+    assert scene.storage.files == {}
 
 
 async def test_flowing_bytes_renew_their_hold() -> None:
@@ -170,12 +170,12 @@ async def test_ingest_is_all_or_nothing() -> None:
     scene = Scene()
     with pytest.raises(InvalidCall):
         await scene.ingest(lambda: scene.details(caller=""), "a.wav", chunks(b"data"))
-    assert (scene.database.calls, scene.storage._recordings, scene.database.holds) == ({}, {}, {})
+    assert (scene.database.calls, scene.storage.files, scene.database.holds) == ({}, {}, {})
     ingested = await scene.ingest(lambda: scene.details(external_id="x"), "a.wav", chunks(b"data"))
     assert ingested.call.status == "processing"
     again = await scene.ingest(lambda: scene.details(external_id="x"), "a.wav", chunks(b"data"))
     assert (again.is_new, again.call.id) == (False, ingested.call.id)
-    assert len(scene.storage._recordings) == 1
+    assert len(scene.storage.files) == 1
     assert scene.event_types == ["call.created", "recording.attached"]
 
 
@@ -187,7 +187,7 @@ async def test_an_erased_call_leaves_a_receipt_and_nothing_else() -> None:
     with pytest.raises(CallNotFound):
         await scene.calls.get(call.id)
     assert scene.event_types == ["call.deleted"]
-    assert scene.storage._recordings == {}
+    assert scene.storage.files == {}
     assert scene.database.jobs == {}
     with pytest.raises(CallNotFound):
         await scene.erase(call.id)

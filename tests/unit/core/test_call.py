@@ -139,9 +139,11 @@ def test_checking_never_fails_otherwise(metadata: dict[str, object]) -> None:
     try:
         details = CallDetails.checked(caller="a", receiver="b", started_at=NOW, metadata=metadata)
     except InvalidCall as refused:
-        assert {error.pointer for error in refused.errors} == {"/metadata"}
+        pointers = {error.pointer for error in refused.errors}
     else:
+        pointers = {"/metadata"}
         assert details.metadata == metadata
+    assert pointers == {"/metadata"}
 
 
 def test_what_was_measured_is_kept_when_a_step_fails() -> None:

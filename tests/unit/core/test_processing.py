@@ -43,7 +43,7 @@ async def test_later_steps_see_earlier_findings() -> None:
 
     async def look(audio: Audio) -> Finding:
         seen.update(audio.findings)
-        return Facts(values={"bytes": len(audio.path.read_bytes())})  # noqa: ASYNC240 (a test)
+        return Facts(values={"bytes": len(audio.path.read_bytes())})
 
     scene = Scene(Scripted("second", after=("first",), act=look), Scripted("first"))
     call = await scene.uploaded()
@@ -302,12 +302,13 @@ async def test_what_the_dead_held_is_taken_up_at_once() -> None:
     """When a worker is known to be dead, nobody waits for its lease to end; a living one is left alone."""
     scene = Scene()
     await scene.uploaded()
-    call = await scene.uploaded()
+    await scene.uploaded()
     assert await scene.jobs.claim("alive", Patience().lease) is not None
-    assert await scene.jobs.claim("dead", Patience().lease) is not None
+    held = await scene.jobs.claim("dead", Patience().lease)
+    assert held is not None
     scene.dead = {"dead"}
     assert (await scene.recover("sweep")).requeued == 1
     scene.later(seconds=5)
     assert await scene.work_until_idle() == 1
-    assert (await scene.calls.get(call.id)).status == "ready"
+    assert (await scene.calls.get(held.job.call_id)).status == "ready"
     assert await scene.jobs.holders() == {"alive"}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
 from calls_core.findings import Facts
 from calls_core.hookspecs import hookimpl
 from calls_core.ports import Analyzer, Audio
