@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from calls_adapters.sql.migrate import is_current
+from calls_adapters.sql.schema import is_current
 from calls_app.settings import Settings
 from calls_core.errors import RepositoryUnavailable
 from calls_core.ports import AudioDecoder, JobQueue, RecordingStorage

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 from dishka import AsyncContainer, Provider
 
-from calls_adapters.sql.migrate import migrate
 from calls_app.container import make_container
 from calls_app.settings import Settings
+from calls_app.startup import prepare
 from calls_app.worker import Worker
 from calls_core.call import Call, CallDetails, CallStatus, Direction
 from calls_core.findings import JsonValue
@@ -124,8 +124,7 @@ async def open_calls(
     container = make_container(chosen, *overrides)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.close)
-        if chosen.is_embedded:
-            await migrate(chosen.database_url)
+        await prepare(container, chosen)
         if work:
             worker = await container.get(Worker)
             await stack.enter_async_context(worker.running())

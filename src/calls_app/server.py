@@ -10,11 +10,9 @@ from dishka import AsyncContainer
 from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
-from calls_adapters.sql.migrate import is_current, migrate
 from calls_app.checks import PartChecks
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
-from calls_core.ports import Analyzers
 from calls_http.app import litestar_app
 from calls_http.health import HealthChecks
 
@@ -27,7 +25,7 @@ _log = logging.getLogger("calls.server")
 def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
     """Return the ASGI application; its lifespan runs the worker, if it shall have one, and closes *container*.
 
-    Call ``prepare`` first.
+    Call ``startup.prepare`` first.
     """
 
     @asynccontextmanager
@@ -49,19 +47,6 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
     )
     setup_dishka(container, app)
     return app
-
-
-async def prepare(container: AsyncContainer, settings: Settings) -> None:
-    """Bring the embedded database up to date, and refuse one that somebody else must bring up to date.
-
-    Raises:
-        SettingsError: a setting cannot work, or the database needs ``calls migrate``.
-    """
-    await container.get(Analyzers)
-    if settings.is_embedded:
-        await migrate(settings.database_url)
-    elif not await is_current(settings.database_url):
-        raise SettingsError("DATABASE_URL: the tables are not those of this release; run: calls migrate")
 
 
 def require_safe_address(host: str, *, insecure: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from calls_http.problems import RangeNotSatisfiable
 
-_RANGE: Final = re.compile(r"bytes\s*=\s*(?P<first>\d{0,30})-(?P<last>\d{0,30})\s*", re.IGNORECASE)
+_RANGE: Final = re.compile(r"bytes\s*=\s*(?P<first>\d{0,30})-(?P<last>\d{0,30})\s*", re.IGNORECASE | re.ASCII)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

@@ -1,5 +1,6 @@
 """Taking recordings in, and telling what is known of them."""
 
+from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -79,7 +80,8 @@ async def put_recording(
         why = "is missing: name the file, as in ?filename=call.wav"
         raise InvalidInput(f"filename: {why}", [FieldError("/filename", why)])
     sha256 = announced_sha256(content_digest, repr_digest)
-    return wire.Recording.of(await attach(CallId(call_id), name, request.stream(), sha256))
+    async with aclosing(request.stream()) as body:
+        return wire.Recording.of(await attach(CallId(call_id), name, body, sha256))
 
 
 @get(

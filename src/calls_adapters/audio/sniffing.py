@@ -27,8 +27,22 @@ _MAGIC: Final = (
 _RIFF: Final = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 # Whatever else people upload by mistake under the name of headerless audio, of which any bytes are valid.
 _FOREIGN: Final = (
-    *(b"PK\3\4", b"%PDF", b"\x7fELF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b\x08", b"7z\xbc\xaf", b"Rar!"),
-    *(b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"MThd", b"FORM", b"caff"),
+    b"%PDF",
+    b"7z\xbc\xaf",
+    b"BZh",
+    b"FORM",
+    b"GIF8",
+    b"MThd",
+    b"PK\3\4",
+    b"Rar!",
+    b"SQLite format 3",
+    b"caff",
+    b"\x1f\x8b\x08",
+    b"\x7fELF",
+    b"\x89PNG",
+    b"\xd0\xcf\x11\xe0",
+    b"\xfd7zXZ",
+    b"\xff\xd8\xff\xe0\0\x10JFIF",
 )
 
 HEADERLESS: Final = {"ulaw": "mulaw", "ul": "mulaw", "alaw": "alaw", "al": "alaw"}

@@ -6,15 +6,13 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from calls_adapters.sql.database import normalized_url, sqlite_engine
+from calls_adapters.sql.database import normalized_url
 from calls_adapters.sql.failures import database_errors
+from calls_adapters.sql.schema import migration_engine
 from calls_core.errors import RepositoryUnavailable
 
 LOCK: Final = 0x63616C6C73  # "calls"
@@ -37,25 +35,6 @@ async def downgrade(url: str, revision: str) -> None:
     await _run(url, lambda config: command.downgrade(config, revision))
 
 
-async def is_current(url: str) -> bool:
-    """Tell whether the database has the schema of this release. Raises as ``migrate`` does."""
-    parsed = make_url(normalized_url(url))
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
-        return False
-
-    def heads(connection: Connection) -> tuple[str, ...]:
-        return MigrationContext.configure(connection).get_current_heads()
-
-    engine = _engine(url)
-    try:
-        with database_errors():
-            async with engine.connect() as connection:
-                present = await connection.run_sync(heads)
-    finally:
-        await engine.dispose()
-    return set(present) == set(ScriptDirectory.from_config(_config()).get_heads())
-
-
 async def _run(url: str, order: Callable[[Config], None]) -> None:
     parsed = make_url(normalized_url(url))
     if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -69,7 +48,7 @@ async def _run(url: str, order: Callable[[Config], None]) -> None:
         config.attributes["connection"] = connection
         order(config)
 
-    engine = _engine(url)
+    engine = migration_engine(url)
     try:
         with database_errors():
             async with engine.begin() as connection:
@@ -79,13 +58,6 @@ async def _run(url: str, order: Callable[[Config], None]) -> None:
         raise RepositoryUnavailable(msg) from error
     finally:
         await engine.dispose()
-
-
-def _engine(url: str) -> AsyncEngine:
-    parsed = make_url(normalized_url(url))
-    if parsed.get_backend_name() == "sqlite":
-        return sqlite_engine(parsed, connections=1, begin="BEGIN IMMEDIATE")
-    return create_async_engine(parsed, connect_args={"timeout": 5})
 
 
 def _config() -> Config:

@@ -41,7 +41,8 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
     from calls_app.checks import sample_recording
     from calls_app.container import make_container
     from calls_app.library import in_folder
-    from calls_app.server import make_app, make_server, prepare
+    from calls_app.server import make_app, make_server
+    from calls_app.startup import prepare
 
     settings = in_folder(configured(LOG_LEVEL="WARNING"), folder)
     container = make_container(settings)

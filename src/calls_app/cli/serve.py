@@ -37,7 +37,8 @@ def serve(
 
 async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool) -> bool:
     from calls_app.container import make_container
-    from calls_app.server import make_app, make_server, prepare
+    from calls_app.server import make_app, make_server
+    from calls_app.startup import prepare
 
     container = make_container(settings)
     await prepare(container, settings)
@@ -57,7 +58,7 @@ def worker(
 
 async def _work(concurrency: int | None) -> None:
     from calls_app.container import make_container
-    from calls_app.server import prepare
+    from calls_app.startup import prepare
     from calls_app.worker import Worker
 
     settings = configured()

@@ -1,6 +1,6 @@
 """What travels: one struct per JSON object. Field names are public API; the core's are not."""
 
-from calls_http.wire.calls import Call, CallPage, Intake, NewCall, PulledCall, Reason, Stats, StatsRow
+from calls_http.wire.calls import Call, CallPage, Intake, NewCall, PulledCall, Stats
 from calls_http.wire.problems import Problem, ProblemDetail
 from calls_http.wire.recordings import Download, Recording, Reprocess, Transcript, Waveform
 
@@ -13,11 +13,9 @@ __all__ = [
     "Problem",
     "ProblemDetail",
     "PulledCall",
-    "Reason",
     "Recording",
     "Reprocess",
     "Stats",
-    "StatsRow",
     "Transcript",
     "Waveform",
 ]
