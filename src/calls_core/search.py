@@ -74,7 +74,7 @@ class CallFilter:
             InvalidQuery: with one entry for every parameter that is wrong.
         """
         texts = {
-            "query": query and normalized("+" + query[1:] if query.startswith(" ") else query),
+            "query": query and normalized(_with_plus(query)),
             "text": text and " ".join(text.lower().split()),
             "tag": tag and tag.strip(),
             "agent": agent and agent.strip(),
@@ -194,6 +194,11 @@ class StatsRow:
     @property
     def silence_share(self) -> float | None:
         return self.silence_sec / self.duration_sec if self.duration_sec else None
+
+
+def _with_plus(query: str) -> str:
+    """Give a number back the plus that an unencoded query string turns into a space."""
+    return f"+{query[1:]}" if query[:1] == " " and query[1:].lstrip(" (")[:1].isdigit() else query
 
 
 def _text_errors(texts: Mapping[str, str | None]) -> Iterator[FieldError]:

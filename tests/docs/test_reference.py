@@ -9,6 +9,7 @@ import pytest
 from calls_app.cli import app
 from calls_app.settings import NAMES
 from calls_core import errors, hookspecs
+from calls_http import problems
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -33,6 +34,17 @@ def test_every_error_is_documented() -> None:
     """Each code has its row with the same meaning that clients read as the title."""
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$", page("errors.md"), re.MULTILINE))
     assert rows == {cls.code: inspect.getdoc(cls) for cls in error_classes()}
+
+
+def test_every_code_of_http_is_documented() -> None:
+    """So has each thing that HTTP refuses by itself."""
+    documented = set(re.findall(r"^\| `([a-z-]+)` \| 4\d\d \|", page("errors.md"), re.MULTILINE))
+    refusals = {cls.code for cls in _refusals(problems.HttpRefusal)}
+    assert refusals | set(problems.FRAMEWORK_CODES.values()) <= documented
+
+
+def _refusals(cls: type[problems.HttpRefusal]) -> list[type[problems.HttpRefusal]]:
+    return [cls, *(below for sub in cls.__subclasses__() for below in _refusals(sub))]
 
 
 def test_every_hook_is_documented() -> None:

@@ -9,12 +9,23 @@ from litestar.testing import AsyncTestClient
 from tests.http.memory_service import MemoryService
 
 
-@pytest.fixture
-def memory() -> MemoryService:
-    return MemoryService()
+@pytest.fixture(scope="session")
+def shared() -> tuple[MemoryService, Litestar]:
+    """One application for all tests that change none of its parts: making one takes longer than most tests."""
+    memory = MemoryService()
+    return memory, memory.app()
 
 
 @pytest.fixture
-async def client(memory: MemoryService) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    async with AsyncTestClient(memory.app(), raise_server_exceptions=False) as client:
+def memory(shared: tuple[MemoryService, Litestar]) -> MemoryService:
+    """The service behind ``client``, without any calls."""
+    shared[0].forget()
+    return shared[0]
+
+
+@pytest.fixture
+async def client(
+    memory: MemoryService, shared: tuple[MemoryService, Litestar]
+) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    async with AsyncTestClient(shared[1], raise_server_exceptions=False) as client:
         yield client

@@ -1,14 +1,14 @@
-"""The whole service in memory, as tests of the HTTP layer need it: every adapter at hand, and a worker without clock."""
+"""The whole service in memory, as tests of the HTTP layer need it, with a worker that waits for nothing."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import uuid_utils.compat
-from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, make_async_container, provide_all
+from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, make_async_container
 from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
@@ -23,8 +23,8 @@ from calls_adapters.memory import (
     MemoryWakeUps,
 )
 from calls_core.call import Call
-from calls_core.errors import NotAudio, Reason
-from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript
+from calls_core.errors import Reason
+from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript
 from calls_core.job import Patience
 from calls_core.ports import (
     Analyzer,
@@ -34,8 +34,8 @@ from calls_core.ports import (
     CallSearch,
     Clock,
     Holds,
+    IntakeState,
     IntakeSwitch,
-    JobQueue,
     NewId,
     RecordingStorage,
     WakeUps,
@@ -105,6 +105,23 @@ class MemoryService:
         self.search: CallSearch = MemoryCallSearch(self.database)
         self.jobs = MemoryJobQueue(self.database, self.clock)
         self.wake_ups = MemoryWakeUps()
+
+    def forget(self) -> None:
+        """Be as new; bytes in the storage stay, but nothing leads to them any more."""
+        database = self.database
+        for kept in (
+            database.calls,
+            database.recordings,
+            database.jobs,
+            database.holds,
+            database.events,
+            database.erased,
+        ):
+            kept.clear()
+        database.intake = IntakeState()
+        self.wake_ups.sent.clear()
+        self.checks.clear()
+        self.optional_checks.clear()
 
     def clock(self) -> datetime:
         return self.now

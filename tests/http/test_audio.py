@@ -38,7 +38,7 @@ async def test_the_whole_recording(client: Client, path: str) -> None:
         "accept-ranges": "bytes",
         "cache-control": "private, no-cache",
         "x-content-type-options": "nosniff",
-        "content-disposition": "attachment; filename=\"____ _1_ 100_.wav\"; "
+        "content-disposition": 'attachment; filename="____ _1_ 100_.wav"; '
         "filename*=UTF-8''%D0%90%D0%BD%D0%BD%D0%B0%20%221%22%20100%25.wav",
     }
     assert {name: answer.headers[name] for name in expected} == expected
@@ -101,7 +101,9 @@ async def test_what_is_not_one_range_is_answered_with_the_whole(client: Client, 
     assert (answer.status_code, len(answer.content)) == (200, SIZE)
 
 
-@pytest.mark.parametrize("wanted", [f"bytes={SIZE}-", f"bytes={SIZE + 5}-{SIZE + 6}", "bytes=-0", "bytes=99999999999999999999-"])
+@pytest.mark.parametrize(
+    "wanted", [f"bytes={SIZE}-", f"bytes={SIZE + 5}-{SIZE + 6}", "bytes=-0", "bytes=99999999999999999999-"]
+)
 async def test_a_range_behind_the_end(client: Client, path: str, wanted: str) -> None:
     """416 as a problem, with the size in Content-Range."""
     answer = await client.get(path, headers={"Range": wanted})
@@ -119,11 +121,21 @@ async def test_if_range(client: Client, path: str, tag: str, status: int) -> Non
 
 @pytest.mark.parametrize(
     ("tags", "status"),
-    [(ETAG, 304), (f"W/{ETAG}", 304), (f'"a", {ETAG}', 304), ("*", 304), ('"other"', 200), (ETAG[1:-1], 200), ("", 200)],
+    [
+        (ETAG, 304),
+        (f"W/{ETAG}", 304),
+        (f'"a", {ETAG}', 304),
+        ("*", 304),
+        ('"other"', 200),
+        (ETAG[1:-1], 200),
+        ("", 200),
+    ],
 )
 async def test_if_none_match(client: Client, path: str, tags: str, status: int) -> None:
     """Who has the bytes is told so with 304 and no body, even when a range is asked for."""
-    answer = await client.get(path, headers={"If-None-Match": tags, "Range": "bytes=0-"} if status == 304 else {"If-None-Match": tags})
+    answer = await client.get(
+        path, headers={"If-None-Match": tags, "Range": "bytes=0-"} if status == 304 else {"If-None-Match": tags}
+    )
     assert answer.status_code == status
     if status == 304:
         assert (answer.content, answer.headers["etag"]) == (b"", ETAG)

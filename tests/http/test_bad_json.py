@@ -87,14 +87,18 @@ async def test_missing_fields_are_pointed_at(client: Client) -> None:
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "a", ";"])
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "a", ";"]
+)
 async def test_other_media_types_are_refused(client: Client, media_type: str) -> None:
-    """415 asks for application/json, also where the body would be readable, so that no web page can send one unasked."""
+    """415 asks for application/json, also for a readable body, so that no web page can send one unasked."""
     answer = await client.post("/calls", content=b"{}", headers={"Content-Type": media_type})
     assert answer.status_code in {415, 422} if media_type == ";" else answer.status_code == 415
 
 
-@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/vnd.pbx+json", "APPLICATION/JSON"])
+@pytest.mark.parametrize(
+    "media_type", ["application/json; charset=utf-8", "application/vnd.pbx+json", "APPLICATION/JSON"]
+)
 async def test_json_by_any_name_is_read(client: Client, media_type: str) -> None:
     """Parameters, structured suffixes and capitals do not matter."""
     answer = await client.put("/intake", content=b'{"accepting":true}', headers={"Content-Type": media_type})
@@ -107,9 +111,19 @@ async def test_a_body_over_the_limit_is_refused(client: Client) -> None:
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:calls:problem:too-large")
 
 
-@pytest.mark.parametrize("body", [b'{"accepting": "true"}', b'{"accepting": 1}', b"{}", b'{"accepting": true, "x": 1}'])
-async def test_the_intake_wants_a_boolean(client: Client, body: bytes) -> None:
-    """Nothing is guessed: a text is no boolean."""
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"accepting": "true"}',
+        b'{"accepting": 1}',
+        b"{}",
+        b'{"accepting": true, "x": 1}',
+        b'{"accepting": false, "reason": "a\\u0000b"}',
+        b'{"accepting": false, "reason": "' + b"x" * 501 + b'"}',
+    ],
+)
+async def test_the_intake_is_switched_by_a_boolean(client: Client, body: bytes) -> None:
+    """Nothing is guessed: a text is no boolean; and the reason is a line that can be stored and shown."""
     assert (await client.put("/intake", content=body, headers=JSON)).status_code == 422
 
 

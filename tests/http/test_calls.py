@@ -88,7 +88,9 @@ async def test_an_external_id_with_other_content_is_a_conflict(client: Client) -
     assert first["id"] in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["", "/recording", "/recording/audio", "/recording/waveform", "/transcript", "/download"])
+@pytest.mark.parametrize(
+    "path", ["", "/recording", "/recording/audio", "/recording/waveform", "/transcript", "/download"]
+)
 async def test_an_unknown_call_is_not_found(client: Client, path: str) -> None:
     """404 call-not-found, as a problem, wherever the call is asked for."""
     answer = await client.get(f"/calls/{uuid4()}{path}")
@@ -111,7 +113,7 @@ async def test_a_deleted_call_is_gone(client: Client, memory: MemoryService) -> 
 
 
 async def test_a_failed_call_tells_why(client: Client, memory: MemoryService) -> None:
-    """failure has the code and sentence of the first failed step; what was measured is kept."""
+    """Failure has the code and sentence of the first failed step; what was measured is kept."""
     call = await register(client)
     await client.post(f"/calls/{call['id']}/recording", files={"file": ("a.wav", b"RIFF")})
     await memory.finish(call["id"], {"signal": SIGNAL, "words": Reason("step-timed-out", "took too long")})

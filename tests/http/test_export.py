@@ -111,13 +111,14 @@ async def test_no_piece_grows_with_the_export(writer: object) -> None:
     assert len(sizes) > 10
 
 
-async def test_a_database_that_is_down_is_told_before_the_first_row(memory: MemoryService) -> None:
+async def test_a_database_that_is_down_is_told_before_the_first_row() -> None:
     """503 with Retry-After, and no file that looks complete and is empty."""
 
     class Down(MemoryCallSearch):
         async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
             raise RepositoryUnavailable("the database does not answer")
 
+    memory = MemoryService()
     memory.search = Down(memory.database)
     async with AsyncTestClient(memory.app(), raise_server_exceptions=False) as client:
         answer = await client.get("/calls/export")

@@ -31,7 +31,7 @@ async def refused(client: Client, path: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("query", ["+7900", "%2B7900", "790", "7 (9)00", "sip:", "SIP:ANNA"])
 async def test_numbers_are_found_however_they_are_written(client: Client, query: str) -> None:
-    """A plus that was not encoded arrives as a space and still finds +7900; spaces, dashes, brackets and case do not matter."""
+    """An unencoded plus arrives as a space and still finds +7900; spaces, dashes, brackets and case do not matter."""
     await register(client, caller="+7 900-123", receiver="sip:anna@pbx")
     await register(client, caller="8495", receiver="2")
     assert await found(client, f"query={query}") == ["+7 900-123"]
@@ -148,7 +148,7 @@ async def test_unknown_parameters_are_refused_everywhere(client: Client) -> None
 
 
 async def test_two_wrong_parameters_are_both_named(client: Client) -> None:
-    """errors has one entry for each."""
+    """Errors has one entry for each."""
     problem = await refused(client, "/calls?min_duration=-1&started_from=now&query=1")
     assert {"/started_from"} <= {error["pointer"] for error in problem["errors"]}
     problem = await refused(client, "/calls?min_duration=-1&query=1")

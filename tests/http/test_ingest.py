@@ -1,6 +1,5 @@
 """A call and its recording in one request."""
 
-import json
 from typing import Any
 
 import pytest
@@ -24,7 +23,9 @@ def form(*parts: Part, boundary: str = "limit", end: bytes = b"--\r\n") -> tuple
     body = b""
     for name, filename, content in parts:
         file = f'; filename="{filename}"' if filename is not None else ""
-        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"
+        body += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"
+        )
     return body + f"--{boundary}".encode() + end, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
@@ -75,12 +76,12 @@ async def test_tags_are_repeated_listed_or_json(client: Client, values: list[str
 async def test_the_other_fields(client: Client) -> None:
     """Metadata is a JSON object as text; fields left empty by a page's form are absent."""
     answer = await ingest(
-        client, FILE, *fields(direction="outbound", metadata='{"a": [1, "б"]}', agent="", external_id="")
+        client, FILE, *fields(direction="outbound", metadata='{"a": [1, "bя"]}', agent="", external_id="")
     )
     call = answer.json()
     assert (call["direction"], call["metadata"], call["agent"], call["external_id"]) == (
         "outbound",
-        {"a": [1, "б"]},
+        {"a": [1, "bя"]},
         None,
         None,
     )
@@ -133,7 +134,9 @@ async def test_a_wrong_form_is_named(client: Client, memory: MemoryService, part
 
 
 @pytest.mark.parametrize(
-    "end", [b"", b"-", b"\r\n", b"\r\nContent-Disposition: form-data", b"xx"], ids=["bare", "dash", "open", "header", "text"]
+    "end",
+    [b"", b"-", b"\r\n", b"\r\nContent-Disposition: form-data", b"xx"],
+    ids=["bare", "dash", "open", "header", "text"],
 )
 async def test_a_cut_form_is_never_stored(client: Client, memory: MemoryService, end: bytes) -> None:
     """Without its closing boundary, the form is 400 malformed-body, although the file in it looks whole."""
@@ -155,8 +158,16 @@ async def test_a_cut_form_is_never_stored(client: Client, memory: MemoryService,
         ("multipart/form-data; boundary=b", b"--b\n", 400),
         ("multipart/form-data; boundary=b", b"--b\r\n\r\n\r\n--b--", 400),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: attachment\r\n\r\n\r\n--b--", 400),
-        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n\r\n--b--', 400),
-        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="agent"\r\n\r\n\xff\r\n--b--', 400),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n\r\n--b--',
+            400,
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="agent"\r\n\r\n\xff\r\n--b--',
+            400,
+        ),
         ("multipart/form-data; boundary=" + "b" * 5000, b"", 400),
         ("multipart/mixed; boundary=b", b"--b--", 415),
         ("application/x-www-form-urlencoded", b"caller=1", 415),
@@ -247,6 +258,6 @@ async def test_registering_and_attaching_is_the_same(client: Client) -> None:
     call = await register(client)
     await client.post(f"/calls/{call['id']}/recording", files={"file": ("a.wav", AUDIO)})
     answers = [(await client.get(f"/calls/{key}/recording")).json() for key in (ingested["id"], call["id"])]
-    assert [json.dumps({**a, "id": 0, "call_id": 0}, sort_keys=True) for a in answers][0] == json.dumps(
-        {**answers[1], "id": 0, "call_id": 0}, sort_keys=True
-    )
+    for answer in answers:
+        del answer["id"], answer["call_id"]
+    assert answers[0] == answers[1]

@@ -37,13 +37,13 @@ async def hangs() -> str:
 
 async def test_live_asks_nobody(client: Client, memory: MemoryService) -> None:
     """The process lives although a part is down."""
-    memory.checks = {"storage": is_down}
+    memory.checks |= {"storage": is_down}
     assert (await client.get("/health/live")).json() == {"status": "alive"}
 
 
 async def test_ready_tells_of_every_part(client: Client, memory: MemoryService) -> None:
     """200 while all that is needed is up; an optional part that is down is only told about."""
-    memory.checks, memory.optional_checks = {"database": works}, {"ai": is_down}
+    memory.checks["database"], memory.optional_checks["ai"] = works, is_down
     answer = await client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (
         200,
@@ -62,7 +62,7 @@ async def test_unready_without_a_needed_part(
 ) -> None:
     """503 says which part is down and what to do; a check that breaks or hangs is down too and tells no secrets."""
     monkeypatch.setattr(health, "PATIENCE_SEC", 0.01)
-    memory.checks = {"storage": is_down, "database": works, "queue": is_broken, "decoder": hangs}
+    memory.checks |= {"storage": is_down, "database": works, "queue": is_broken, "decoder": hangs}
     answer = await client.get("/health/ready")
     parts = answer.json()["parts"]
     assert (answer.status_code, answer.json()["status"]) == (503, "unready")
@@ -123,7 +123,11 @@ async def test_the_document_describes_itself(client: Client) -> None:
             for status, response in operation["responses"].items():
                 kinds = set(response.get("content", {}))
                 assert "X-Request-ID" in response["headers"]
-                assert kinds == {"application/problem+json"} or int(status) < 400 or operation["operationId"] == "get_ready"
+                assert (
+                    kinds == {"application/problem+json"}
+                    or int(status) < 400
+                    or operation["operationId"] == "get_ready"
+                )
 
 
 async def test_a_sane_request_id_is_taken_over(client: Client) -> None:
@@ -142,7 +146,7 @@ async def test_other_request_ids_are_replaced(client: Client, offered: str | Non
 
 
 async def test_requests_are_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    """One line with method, encoded path and status, without the query, which names people; health checks only on DEBUG."""
+    """One line with method, encoded path and status, without the query, which names people; health checks on DEBUG."""
     with caplog.at_level(logging.INFO, "calls.http"):
         await client.get("/calls?query=79001234567")
         await client.get("/nowhere/%0Ax")
@@ -181,14 +185,13 @@ async def test_options_tells_the_methods(client: Client) -> None:
         assert (answer.status_code, answer.headers["allow"]) == (204, allowed)
 
 
-async def test_a_fault_of_ours_tells_nothing_and_is_logged_once(
-    memory: MemoryService, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_fault_of_ours_tells_nothing_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """500 internal without details; the log has the traceback once."""
 
     async def add(*_: object) -> None:
         raise ZeroDivisionError("the secret")
 
+    memory = MemoryService()
     memory.calls.add = add  # type: ignore[method-assign, assignment]
     async with AsyncTestClient(memory.app(), raise_server_exceptions=False) as client:
         answer = await client.post("/calls", json=CALL)

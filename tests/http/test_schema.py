@@ -10,7 +10,10 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from calls_core.ports import IntakeState
 from tests.http.memory_service import MemoryService
 from tests.http.test_calls import CALL
 
@@ -20,6 +23,7 @@ APP = SERVICE.app()
 BEYOND_SCHEMAS = {
     "list_calls": "cursors are ours to make, and control characters are more than a pattern should list",
     "export_calls": "as for list_calls",
+    "register_call": "metadata without NUL, at most eight levels deep",
     "attach_recording": "only names with an accepted extension, and files that are not empty",
     "put_recording": "as for attach_recording",
     "ingest_call": "as for attach_recording",
@@ -49,12 +53,14 @@ def base_url() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=25, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 def test_operations_keep_to_the_document(case: schemathesis.Case, base_url: str) -> None:
     """Answers have documented statuses, types, headers and shapes; bad data is refused, and there is no 500."""
     _aim_at_a_known_call(case)
-    beyond = case.operation.definition.raw["operationId"] in BEYOND_SCHEMAS
-    excluded = [schemathesis.openapi.checks.positive_data_acceptance] if beyond else []
+    SERVICE.database.intake = IntakeState()
+    name = case.operation.definition.raw["operationId"]
+    excluded = [positive_data_acceptance] if name in BEYOND_SCHEMAS else []
+    excluded += [not_a_server_error] if name == "get_download" else []  # 501 is its documented answer without S3
     case.call_and_validate(base_url=base_url, excluded_checks=excluded)
 
 

@@ -35,7 +35,7 @@ def normalized_url(url: str) -> str:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         msg = "DATABASE_URL: must look like sqlite:///path/to/file or postgresql://user:password@host/database"
         raise ValueError(msg) from None
     driver = _DRIVERS.get(parsed.drivername, parsed.drivername)

@@ -26,6 +26,8 @@ class TaskiqWakeUps(WakeUps):
         self._broker = broker
 
     async def wake(self, job_id: JobId) -> None:
+        if isinstance(self._broker, InMemoryBroker) and self._broker.find_task(TASK) is None:
+            return  # no worker in this process listens, and those elsewhere cannot
         kicker: AsyncKicker[[str], None] = AsyncKicker(task_name=TASK, broker=self._broker, labels={})
         try:
             async with asyncio.timeout(SEND_SECONDS):

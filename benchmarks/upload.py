@@ -1,0 +1,291 @@
+"""Measures uploads beside FastAPI's ``UploadFile`` and a pipe of shell tools: ``python -m benchmarks.upload``.
+
+Each case is a server process of its own and a client that does nothing but ``sendfile``; cases take turns, and medians
+are shown. Processor time is that of the server alone (user and system), memory its peak above what it had at rest.
+FastAPI and python-multipart are needed for the peer, and for nothing else.
+"""
+# ruff: noqa: PLC0415 (only the peer needs what it measures)
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+MEGA: Final = 1_000_000
+BOUNDARY: Final = "benchmark"
+CALL: Final = {"caller": "+7900", "receiver": "101", "started_at": "2026-01-01T00:00:00Z"}
+CLIENTS: Final = 8
+STALL_SIZE: Final = 64 * 2**20
+
+
+@dataclass
+class Sample:
+    megabytes_per_sec: float
+    cpu_sec_per_gigabyte: float = 0.0
+    memory_mb: float = 0.0
+
+
+@dataclass
+class Server:
+    """A running server process."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    target: Callable[["Server"], tuple[str, str, bytes, bytes]]
+    probe: str
+    samples: dict[int, list[Sample]] = field(default_factory=dict)
+
+    def cpu_sec(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self, what: str) -> float:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1000
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def request(self, head: str, before: bytes = b"", path: Path | None = None, after: bytes = b"") -> tuple[int, Any]:
+        """Send one request and return its status and JSON."""
+        length = len(before) + (path.stat().st_size if path else 0) + len(after)
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            text = f"{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            connection.sendall(text.encode() + before)
+            if path is not None:
+                with path.open("rb") as file:
+                    connection.sendfile(file)
+            connection.sendall(after)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        top, _, body = answer.partition(b"\r\n\r\n")
+        return int(top.split()[1]), json.loads(body)
+
+    def upload(self, path: Path, sha256: str) -> None:
+        line, kind, before, after = self.target(self)
+        status, body = self.request(f"{line} HTTP/1.1\r\nContent-Type: {kind}", before, path, after)
+        if status not in {200, 202} or body["sha256"] != sha256:
+            raise RuntimeError(f"{line}: {status} {body}")
+
+
+def form_parts() -> tuple[str, bytes, bytes]:
+    disposition = 'Content-Disposition: form-data; name="file"; filename="a.wav"'
+    before = f"--{BOUNDARY}\r\n{disposition}\r\nContent-Type: audio/wav\r\n\r\n".encode()
+    return f"multipart/form-data; boundary={BOUNDARY}", before, f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def new_call(server: Server) -> str:
+    status, call = server.request("POST /calls HTTP/1.1\r\nContent-Type: application/json", json.dumps(CALL).encode())
+    if status != 201:
+        raise RuntimeError(f"POST /calls: {status} {call}")
+    return str(call["id"])
+
+
+def to_calls_form(server: Server) -> tuple[str, str, bytes, bytes]:
+    return f"POST /calls/{new_call(server)}/recording", *form_parts()
+
+
+def to_calls_put(server: Server) -> tuple[str, str, bytes, bytes]:
+    return f"PUT /calls/{new_call(server)}/recording?filename=a.wav", "audio/wav", b"", b""
+
+
+def to_peer(_server: Server) -> tuple[str, str, bytes, bytes]:
+    return "POST /upload", *form_parts()
+
+
+@contextmanager
+def serving(name: str, folder: Path) -> Iterator[Server]:
+    """Start the server of one case; its files are in *folder*."""
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    if name == "peer":
+        command, probe = (
+            [sys.executable, "-m", "benchmarks.upload", "--peer", str(port), "--folder", str(folder)],
+            "/hello",
+        )
+    else:
+        command, probe = (
+            [sys.executable, "-m", "calls_app", "serve", "--no-worker", "--port", str(port)],
+            "/health/live",
+        )
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{folder / 'calls.db'}",
+        "RECORDINGS_DIR": str(folder / "recordings"),
+        "MAX_UPLOAD_BYTES": str(2**33),
+        "LOG_LEVEL": "ERROR",
+    }
+    target = {"peer": to_peer, "calls, form": to_calls_form, "calls, PUT": to_calls_put}[name]
+    process = subprocess.Popen(command, env=environment)
+    server = Server(port, process, target, probe)
+    try:
+        for _ in range(200):
+            try:
+                server.request(f"GET {probe} HTTP/1.1")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(server: Server, path: Path, sha256: str) -> Sample:
+    gigabytes = path.stat().st_size / 1e9
+    server.forget_peak()
+    memory, cpu, began = server.memory_mb("VmRSS"), server.cpu_sec(), time.perf_counter()
+    server.upload(path, sha256)
+    seconds = time.perf_counter() - began
+    return Sample(gigabytes * 1000 / seconds, (server.cpu_sec() - cpu) / gigabytes, server.memory_mb("VmHWM") - memory)
+
+
+def measure_pipe(path: Path, folder: Path) -> Sample:
+    """What the machine can do: read, write and hash, one program each."""
+    began = time.perf_counter()
+    copy = folder / "copy"
+    subprocess.run(f"cat '{path}' | tee '{copy}' | openssl sha256", shell=True, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - began
+    copy.unlink()
+    return Sample(path.stat().st_size / 1e6 / seconds)
+
+
+def measure_stall(server: Server, path: Path, sha256: str) -> tuple[float, float, float, float]:
+    """Return the median and the longest wait for a small GET (ms) while uploads run, their MB/s, and memory (MB)."""
+    server.forget_peak()
+    memory = server.memory_mb("VmRSS")
+    threads = [threading.Thread(target=server.upload, args=(path, sha256)) for _ in range(CLIENTS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    waits = []
+    while any(thread.is_alive() for thread in threads):
+        asked = time.perf_counter()
+        server.request(f"GET {server.probe} HTTP/1.1")
+        waits.append((time.perf_counter() - asked) * 1000)
+        time.sleep(0.002)
+    speed = CLIENTS * path.stat().st_size / 1e6 / (time.perf_counter() - began)
+    return statistics.median(waits), max(waits), speed, server.memory_mb("VmHWM") - memory
+
+
+def make_file(folder: Path, size: int) -> tuple[Path, str]:
+    path, digest, block = folder / f"{size}.wav", hashlib.sha256(), os.urandom(2**20)
+    with path.open("wb") as file:
+        for start in range(0, size, len(block)):
+            part = block[: size - start]
+            file.write(part)
+            digest.update(part)
+    return path, digest.hexdigest()
+
+
+def clear(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_size > MEGA and path.suffix not in {".db", ".db-wal"}:
+            path.unlink()
+    os.sync()
+
+
+def compare(sizes: Sequence[int], rounds: int, folder: Path) -> None:
+    names = ["calls, form", "calls, PUT", "peer"]
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(serving(name, folder / name.replace(", ", "-"))) for name in names}
+        for size in sizes:
+            path, sha256 = make_file(folder, size)
+            pipe: list[Sample] = []
+            samples: dict[str, list[Sample]] = {name: [] for name in names}
+            for number in range(rounds + 1):  # the first round only warms up
+                found = measure_pipe(path, folder)
+                pipe += [found] if number else []
+                for name, server in servers.items():
+                    found = measure(server, path, sha256)
+                    samples[name] += [found] if number else []
+                    for each in names:
+                        clear(folder / each.replace(", ", "-"))
+            report(size, pipe, samples)
+            path.unlink()
+        path, sha256 = make_file(folder, STALL_SIZE)
+        print(f"\n{CLIENTS} uploads of {STALL_SIZE // 2**20} MiB at once, and a small GET again and again")
+        print(f"{'':14}{'median ms':>10}{'longest ms':>12}{'MB/s':>8}{'memory MB':>11}")
+        for name in names * rounds:
+            median, longest, speed, memory = measure_stall(servers[name], path, sha256)
+            print(f"{name:14}{median:10.1f}{longest:12.1f}{speed:8.0f}{memory:11.1f}", flush=True)
+            clear(folder / name.replace(", ", "-"))
+
+
+def report(size: int, pipe: Sequence[Sample], samples: dict[str, list[Sample]]) -> None:
+    limit = statistics.median(sample.megabytes_per_sec for sample in pipe)
+    peer = statistics.median(sample.megabytes_per_sec for sample in samples["peer"])
+    peer_cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in samples["peer"])
+    print(f"\n{size / 2**20:.0f} MiB, median of {len(pipe)}; cat | tee | openssl sha256: {limit:.0f} MB/s")
+    print(f"{'':14}{'MB/s':>6}{'of pipe':>9}{'of peer':>9}{'CPU s/GB':>10}{'of peer':>9}{'memory MB':>11}")
+    for name, found in samples.items():
+        speed = statistics.median(sample.megabytes_per_sec for sample in found)
+        cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in found)
+        memory = max(sample.memory_mb for sample in found)
+        print(
+            f"{name:14}{speed:6.0f}{speed / limit:9.2f}{speed / peer:9.2f}"
+            f"{cpu:10.2f}{cpu / peer_cpu:9.2f}{memory:11.1f}",
+            flush=True,
+        )
+
+
+def serve_peer(port: int, folder: Path) -> None:
+    """FastAPI as its documentation has it, with the same promises: hashed, and synced to the disk."""
+    import fastapi
+    import uvicorn
+
+    app = fastapi.FastAPI()
+
+    def hello() -> dict[str, str]:
+        return {"status": "alive"}
+
+    async def hello_at_once() -> dict[str, str]:
+        return hello()
+
+    def upload(file: fastapi.UploadFile) -> dict[str, str]:
+        digest, path = hashlib.sha256(), folder / os.urandom(8).hex()
+        with path.open("wb") as copy:
+            while piece := file.file.read(2**20):
+                digest.update(piece)
+                copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
+        return {"sha256": digest.hexdigest()}
+
+    app.get("/hello")(hello_at_once)
+    app.post("/upload")(upload)
+    uvicorn.run(app, port=port, log_level="warning", access_log=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 1024], help="MiB per upload")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where files go; by default a temporary folder")
+    parser.add_argument("--peer", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="calls-upload-"))
+    if options.peer:
+        serve_peer(options.peer, folder)
+        return
+    try:
+        compare([size * 2**20 for size in options.sizes], options.rounds, folder)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
