@@ -2,10 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
-from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
+from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker, on_wake_up
 from calls_app import worker as module
 from calls_app.worker import Worker
 from calls_core.errors import RepositoryUnavailable
@@ -115,7 +116,8 @@ async def test_a_wake_up_that_cannot_be_sent_hurts_nobody(caplog: pytest.LogCapt
         raise ConnectionError("no broker")
 
     broker.kick = down  # type: ignore[method-assign]
-    scene = Scene()
-    await scene.uploaded()
-    await TaskiqWakeUps(broker).wake(JobId(scene.wake_ups.sent[0]))
+    await TaskiqWakeUps(broker).wake(JobId(uuid4()))
+    assert caplog.text == "", "without a worker in this process nobody could hear it"
+    on_wake_up(broker, worker(Scene())._look)  # noqa: SLF001 (what running() does)
+    await TaskiqWakeUps(broker).wake(JobId(uuid4()))
     assert "was not sent" in caplog.text
