@@ -132,16 +132,25 @@ def gsm(spoken: Sequence[Span], duration_sec: float, *, seed: int = 1) -> bytes:
     return b"".join(frames)
 
 
-def amr_wb(spoken: Sequence[Span], duration_sec: float, *, pauses: bool = False, seed: int = 1) -> bytes:
-    """Return an AMR-WB file of 12.65 kbit/s: random frames in the spans *spoken*; elsewhere, with *pauses*, none."""
+def amr(
+    spoken: Sequence[Span], duration_sec: float, *, wide: bool = False, pauses: bool = False, seed: int = 1
+) -> bytes:
+    """Return an AMR file of 12.2 kbit/s, or a wide one of 12.65: random frames in the spans *spoken*.
+
+    Elsewhere there are frames of zeros, or with *pauses* what a telephone sends while nobody speaks: a description of
+    the background every eighth frame, and nothing.
+    """
     random = np.random.default_rng(seed)
-    frames = [b"#!AMR-WB\n"]
+    kind, size = (2, 32) if wide else (7, 31)
+    frames = [b"#!AMR-WB\n" if wide else b"#!AMR\n"]
     for number in range(round(duration_sec * 50)):
         loud = any(start <= number / 50 < end for start, end in spoken)
-        if pauses and not loud:
+        if loud or not pauses:
+            frames.append(bytes([kind << 3 | 4]) + (random.bytes(size) if loud else bytes(size)))
+        elif number % 8:
             frames.append(bytes([15 << 3 | 4]))
         else:
-            frames.append(bytes([2 << 3 | 4]) + (random.bytes(32) if loud else bytes(32)))
+            frames.append(bytes([(9 if wide else 8) << 3 | 4, *bytes(5)]))
     return b"".join(frames)
 
 

@@ -27,8 +27,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The URL of a migrated database, to be copied."""
+def postgres_migrated(postgres_server: PostgresServer) -> str:
+    """The URL of a migrated database, which tests use one after the other: making one takes longer than most tests."""
     url = postgres_server.create_database()
     asyncio.run(migrate(url))
     return url
@@ -36,15 +36,12 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    """A migrated database of the test's own; None for the adapters in memory."""
+    """A migrated database; None for the adapters in memory."""
     if request.param == "memory":
         return None
     if request.param == "sqlite":
-        copied = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "calls.db")
-        return f"sqlite:///{copied}"
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = server.create_database(request.getfixturevalue("postgres_template"))
-    request.addfinalizer(lambda: server.drop_database(url))
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'calls.db')}"
+    url: str = request.getfixturevalue("postgres_migrated")
     return url
 
 
@@ -54,5 +51,6 @@ async def world(database_url: str | None) -> AsyncIterator[World]:
         yield memory_world()
         return
     made = sql_world(database_url)
+    await made.clear()
     yield made
     await made.close()

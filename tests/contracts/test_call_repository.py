@@ -270,8 +270,8 @@ async def test_of_two_that_reprocess_the_second_is_stale(world: World) -> None:
 
     with pytest.raises(StaleCall):
         await world.calls.reprocess(again, recording, world.job(call.id), [])
+    unknown = world.new_call().begin_processing(world.clock.now)
     with pytest.raises(CallNotFound):
-        unknown = world.new_call().begin_processing(world.clock.now)
         await world.calls.reprocess(unknown, recording, world.job(unknown.id), [])
 
     assert await world.jobs.depth() == {"queued": 1, "running": 0}

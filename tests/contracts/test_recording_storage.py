@@ -48,7 +48,7 @@ async def test_gives_back_what_was_put(storage: RecordingStorage) -> None:
     assert (stored.size_bytes, stored.sha256) == (4, hashlib.sha256(b"RIFF").hexdigest())
     assert await everything(storage, "ab/c") == b"RIFF"
     async with storage.local_copy("ab/c", 4) as path:
-        assert path.read_bytes() == b"RIFF"  # noqa: ASYNC240 (a test)
+        assert path.read_bytes() == b"RIFF"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

@@ -1,12 +1,15 @@
 """One set of adapters over one state, whatever is behind it, and calls, recordings and jobs to put into it."""
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from calls_adapters.memory import (
     MemoryCallRepository,
@@ -24,7 +27,7 @@ from calls_adapters.sql import (
     SqlIntakeSwitch,
     SqlJobQueue,
 )
-from calls_adapters.sql.tables import audit, events
+from calls_adapters.sql.tables import audit, calls, events, holds, intake
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript
@@ -78,25 +81,29 @@ class World:
     clock: FakeClock
     events: Callable[[], Awaitable[Sequence[Event]]]
     receipts: Callable[[], Awaitable[Sequence[CallId]]]
+    clear: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
+    def new_id(self) -> UUID:
+        """Later ones are greater, as in production."""
+        return UUID(int=(7 << 76) | (2 << 62) | next(self.numbers))
+
     def new_call(self, **details: object) -> Call:
-        """A call of this moment; later ones have greater ids."""
         known = {"caller": "+7 900 123-45-67", "receiver": "102", "started_at": self.clock.now}
         return Call(
-            id=CallId(UUID(int=(7 << 76) | (2 << 62) | next(self.numbers))),
+            id=CallId(self.new_id()),
             details=CallDetails.checked(**(known | details)),  # type: ignore[arg-type]
             created_at=self.clock.now,
             updated_at=self.clock.now,
         )
 
     def event(self, call_id: CallId, kind: EventType = EventType.CALL_CREATED) -> Event:
-        return Event(id=EventId(uuid4()), type=kind, call_id=call_id, occurred_at=self.clock.now)
+        return Event(id=EventId(self.new_id()), type=kind, call_id=call_id, occurred_at=self.clock.now)
 
     def recording(self, call_id: CallId, plan: Sequence[StepPlan] = PLAN) -> Recording:
         made = Recording(
-            id=RecordingId(uuid4()),
+            id=RecordingId(self.new_id()),
             call_id=call_id,
             filename="звонок №1.wav",
             media_type="audio/wav",
@@ -109,7 +116,7 @@ class World:
         return made.reset(plan, (), self.clock.now, force=False)
 
     def job(self, call_id: CallId, **changes: object) -> Job:
-        return replace(Job.new(uuid4(), call_id, self.clock.now), **changes)  # type: ignore[arg-type]
+        return replace(Job.new(self.new_id(), call_id, self.clock.now), **changes)  # type: ignore[arg-type]
 
     async def added(self, **details: object) -> Call:
         call = self.new_call(**details)
@@ -150,6 +157,28 @@ class World:
         return call
 
 
+@contextmanager
+def standing_world(database_url: str | None) -> Iterator[tuple[World, Callable[[Awaitable[Any]], Any]]]:
+    """Lend a world, and what runs a coroutine in it, to tests that have no event loop of their own."""
+
+    async def made() -> World:
+        return memory_world() if database_url is None else sql_world(database_url)
+
+    with asyncio.Runner() as runner:
+
+        def run(work: Awaitable[Any]) -> Any:
+            async def awaited() -> Any:
+                return await work
+
+            return runner.run(awaited())
+
+        world = run(made())
+        try:
+            yield world, run
+        finally:
+            run(world.close())
+
+
 def memory_world() -> World:
     state, clock = MemoryDatabase(), FakeClock()
 
@@ -158,6 +187,10 @@ def memory_world() -> World:
 
     async def receipts() -> Sequence[CallId]:
         return [event.call_id for event in state.erased]
+
+    async def clear() -> None:
+        for rows in (state.calls, state.recordings, state.jobs, state.events, state.holds, state.erased):
+            rows.clear()  # type: ignore[attr-defined]
 
     return World(
         calls=MemoryCallRepository(state),
@@ -168,6 +201,7 @@ def memory_world() -> World:
         clock=clock,
         events=all_events,
         receipts=receipts,
+        clear=clear,
     )
 
 
@@ -186,6 +220,11 @@ def sql_world(url: str) -> World:
         async with database.one() as connection:
             return [row.call_id for row in await connection.execute(select(audit))]
 
+    async def clear() -> None:
+        async with database.write() as connection:
+            for table in (calls, events, holds, audit, intake):  # the rest goes with the calls
+                await connection.execute(delete(table))
+
     return World(
         calls=SqlCallRepository(database),
         search=SqlCallSearch(database),
@@ -195,5 +234,6 @@ def sql_world(url: str) -> World:
         clock=clock,
         events=all_events,
         receipts=receipts,
+        clear=clear,
         close=database.close,
     )

@@ -62,7 +62,7 @@ FOREIGN = {
     "ELF": b"\x7fELF" + bytes(2000),
     "PDF": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(2000),
     "PNG": b"\x89PNG\r\n\x1a\n" + bytes(2000),
-    "JPEG": b"\xff\xd8\xff\xe0" + bytes(2000),
+    "JPEG": b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(2000),
     "AVI": b"RIFF\0\1\0\0AVI LIST" + bytes(2000),
     "plain text": b"The quick brown fox jumps over the lazy dog.\r\n" * 200,
     "Russian text": "Съешь же ещё этих мягких французских булок.\n".encode() * 200,
