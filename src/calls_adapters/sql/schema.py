@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from anyio import to_thread
 from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -24,7 +25,7 @@ async def is_current(url: str) -> bool:
         ValueError: *url* is none of ours.
     """
     parsed = make_url(normalized_url(url))
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+    if parsed.get_backend_name() == "sqlite" and not await to_thread.run_sync(Path(parsed.database or "").exists):
         return False
     engine = migration_engine(url)
     try:

@@ -42,7 +42,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         # asyncpg has no zone either for the last microsecond of the year 9999, which PostgreSQL calls infinity.
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 

@@ -216,7 +216,8 @@ def _create_sqlite_search() -> None:
     )
     # Words of the index are the UTF-8 bytes of two characters, in hex: pieces too short for trigrams are found there.
     op.execute(
-        "CREATE VIRTUAL TABLE call_bigrams USING fts5(bigrams, content='', detail='none', columnsize=0, tokenize='ascii')"
+        "CREATE VIRTUAL TABLE call_bigrams USING fts5("
+        "bigrams, content='', detail='none', columnsize=0, tokenize='ascii')"
     )
     longest = ",".join(str(position) for position in range(1, 257))
     bigrams = (
