@@ -44,7 +44,7 @@ def speech(
     return np.asarray(rows, dtype=np.int16)
 
 
-def riff(  # noqa: PLR0913 (as many as the header has fields)
+def riff(
     body: bytes,
     *,
     tag: int,

@@ -127,9 +127,13 @@ def sqlite_engine(url: URL, *, connections: int, begin: str, query_only: bool = 
     def tune(connection: Any, _record: object) -> None:  # noqa: ANN401 (a driver's connection)
         connection.isolation_level = None  # the driver must not begin by itself
         cursor = connection.cursor()
-        for pragma in (*_PRAGMAS, f"query_only={int(query_only)}"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            for pragma in (*_PRAGMAS, f"query_only={int(query_only)}"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except BaseException:
+            connection.close()  # SQLAlchemy forgets it, and its thread would live on
+            raise
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, null, or_, select, update
@@ -22,6 +23,7 @@ from calls_core.recording import Recording, StepStatus
 _queued = jobs.c.state == literal_column("'queued'")
 _running = jobs.c.state == literal_column("'running'")
 _used_up = jobs.c.attempt >= jobs.c.max_attempts
+_URGENCY: Final = (jobs.c.run_at, jobs.c.id)
 
 
 class SqlJobQueue(JobQueue):
@@ -32,17 +34,20 @@ class SqlJobQueue(JobQueue):
 
     async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
         due = self._is_due()
-        return await self._lease(
-            due if job_id is None else due & (jobs.c.id == job_id), worker, lease, attempt=jobs.c.attempt + 1
-        )
+        wanted = due if job_id is None else due & (jobs.c.id == job_id)
+        return await self._lease(_chosen(wanted, 1, *_URGENCY), worker, lease, attempt=jobs.c.attempt + 1)
 
     async def claim_hopeless(self, worker: str, lease: timedelta) -> Claim | None:
         now = self._database.now()
         late = jobs.c.deadline_at <= now
         ended = _running & (jobs.c.lease_until <= now) & or_(_used_up, late)
-        # One question for each index, since SQLite uses one per question.
-        for hopeless in (_queued & late, _queued & _used_up, ended):
-            if claim := await self._lease(hopeless, worker, lease):
+        # One question for each index, in its order: SQLite uses one per question, and would sooner save itself a sort.
+        for hopeless, order in (
+            (_queued & late, jobs.c.deadline_at),
+            (_queued & _used_up, jobs.c.run_at),
+            (ended, jobs.c.lease_until),
+        ):
+            if claim := await self._lease(_chosen(hopeless, 1, order), worker, lease):
                 return claim
         return None
 
@@ -117,7 +122,7 @@ class SqlJobQueue(JobQueue):
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:
         now = self._database.now()
         silent = or_(jobs.c.announced_at.is_(None), jobs.c.announced_at <= self._database.now(-again_after))
-        chosen = _in_order(self._is_due() & silent, limit)
+        chosen = _chosen(self._is_due() & silent, limit, *_URGENCY)
         statement = update(jobs).where(jobs.c.id.in_(chosen)).values(announced_at=now)
         async with self._database.change() as connection:
             rows = (await connection.execute(statement.returning(jobs.c.run_at, jobs.c.id))).all()
@@ -134,7 +139,7 @@ class SqlJobQueue(JobQueue):
         return _queued & (jobs.c.run_at <= now) & (jobs.c.deadline_at > now) & ~_used_up
 
     async def _lease(
-        self, fits: ColumnElement[bool], worker: str, lease: timedelta, **raised: ColumnElement[int]
+        self, chosen: Select[tuple[UUID]], worker: str, lease: timedelta, **raised: ColumnElement[int]
     ) -> Claim | None:
         changes = {
             "state": "running",
@@ -143,17 +148,14 @@ class SqlJobQueue(JobQueue):
             "lease_until": self._database.now(lease),
             **raised,
         }
-        chosen = _in_order(fits, 1).scalar_subquery()
-        statement = update(jobs).where(jobs.c.id == chosen).values(changes).returning(*jobs.c)
+        statement = update(jobs).where(jobs.c.id == chosen.scalar_subquery()).values(changes).returning(*jobs.c)
         async with self._database.change() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return claim_from(row) if row else None
 
 
-def _in_order(fits: ColumnElement[bool], limit: int) -> Select[tuple[UUID]]:
-    return (
-        select(jobs.c.id).where(fits).order_by(jobs.c.run_at, jobs.c.id).limit(limit).with_for_update(skip_locked=True)
-    )
+def _chosen(fits: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> Select[tuple[UUID]]:
+    return select(jobs.c.id).where(fits).order_by(*order).limit(limit).with_for_update(skip_locked=True)
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:
