@@ -1,5 +1,6 @@
 """Every check of the project, each in an environment of its own: ``nox -l`` lists them, ``nox`` runs the usual ones."""
 
+import sys
 from pathlib import Path
 
 import nox
@@ -64,7 +65,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=["3.11", "3.12", "3.13"], default=False)
 def pythons(session: nox.Session) -> None:
-    """The quick tests, with each Python that we support and this machine has."""
+    """The quick tests, with each other Python that we support and this machine has: ``tests`` runs the present one."""
+    if session.python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        session.skip("the session tests runs with this one")
     _install(session, ".", "--group", "tests")
     session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
 
