@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -64,7 +65,13 @@ def choose_analyzers(plugins: Sequence[Plugin], names: Sequence[str]) -> tuple[A
         msg = "ANALYZERS: a name is given twice"
         raise ValueError(msg)
     by_name = {analyzer.name: analyzer for plugin in plugins for analyzer in plugin.analyzers}
-    return tuple(by_name[name] for name in names)
+    chosen = tuple(by_name[name] for name in names)
+    try:
+        TopologicalSorter({analyzer.name: analyzer.after for analyzer in chosen}).prepare()
+    except CycleError as error:
+        msg = f"ANALYZERS: {' waits for '.join(error.args[1])}: leave one of them out"
+        raise ValueError(msg) from None
+    return chosen
 
 
 def _loaded(entry: EntryPoint, options: AnalysisOptions) -> Plugin:

@@ -101,7 +101,10 @@ class Adapters(Provider):
 
     @provide
     async def database(self, settings: Settings) -> AsyncIterator[Database]:
-        database = Database(settings.database_url)
+        try:
+            database = Database(settings.database_url)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         yield database
         await database.close()
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from dishka import AsyncContainer, Provider
+from sqlalchemy import URL
 
 from calls_app.container import make_container
 from calls_app.settings import Settings
@@ -134,8 +135,9 @@ async def open_calls(
 def in_folder(settings: Settings, folder: Path) -> Settings:
     """Return *settings* with database and recordings in *folder*."""
     where = folder.absolute()
+    database = URL.create("sqlite", database=str(where / "calls.db"))
     return msgspec.structs.replace(
-        settings, database_url=f"sqlite:///{where / 'calls.db'}", recordings_dir=where / "recordings"
+        settings, database_url=database.render_as_string(), recordings_dir=where / "recordings"
     )
 
 

@@ -1,6 +1,5 @@
 """The HTTP server and, on the embedded default, the worker in the same process."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -19,8 +18,6 @@ from calls_http.health import HealthChecks
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SHUTDOWN_SECONDS: Final = 25
 
-_log = logging.getLogger("calls.server")
-
 
 def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
     """Return the ASGI application; its lifespan runs the worker, if it shall have one, and closes *container*.
@@ -32,8 +29,6 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(container.close)
-            if settings.redis_url:
-                _log.warning("REDIS_URL is set but not used by this release: workers look into the database")
             if with_worker:
                 worker = await container.get(Worker)
                 await stack.enter_async_context(worker.running())

@@ -79,6 +79,15 @@ NAMES: Final = {field.upper(): field for field in Settings.__struct_fields__}
 SECRETS: Final = frozenset({"database_url", "redis_url", "broker_url", "s3_secret_key", "ai_api_key", "auth_secret"})
 """Never shown whole: not in logs, not by ``calls doctor``."""
 
+OTHERS: Final = ("OTEL_",)
+"""Beginnings of names that belong to others, however much they look like ours."""
+
+UNUSED: Final[Mapping[str, str]] = {
+    "redis_url": "workers find their work in the database",
+    "otel_exporter_otlp_endpoint": "no traces are sent",
+}
+"""Settings that are taken over from elsewhere and do nothing in this release; the start says so in the log."""
+
 NOT_YET: Final[Mapping[str, str]] = {
     "s3_enabled": "storage in S3 is not part of this release; leave it off and use RECORDINGS_DIR",
     "ai_base_url": "the analyzer ai is not part of this release; leave it empty",
@@ -100,7 +109,7 @@ def read_environment(environ: Mapping[str, str], env_file: Path = ENV_FILE) -> d
         if name.upper() not in NAMES:
             raise SettingsError(f"{name} in {env_file} is not a setting of Calls{_suggestion(name, 0.6)}")
     for name in environ:
-        if name not in NAMES and (hint := _suggestion(name, 0.88)):
+        if name not in NAMES and not name.startswith(OTHERS) and (hint := _suggestion(name, 0.88, same_start=True)):
             raise SettingsError(f"{name} is not a setting of Calls{hint}")
     merged = {name.upper(): value for name, value in from_file.items()}
     return merged | {name: environ[name] for name in NAMES if name in environ}
@@ -146,8 +155,10 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
         raise SettingsError("ANALYZERS: name at least one, such as signal")
 
 
-def _suggestion(name: str, cutoff: float) -> str:
-    close = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=cutoff)
+def _suggestion(name: str, cutoff: float, *, same_start: bool = False) -> str:
+    start = name.upper().partition("_")[0]
+    known = [ours for ours in NAMES if not same_start or ours.partition("_")[0] == start]
+    close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=cutoff)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -1,10 +1,15 @@
 """What happens before the first request or job."""
 
+import logging
+
 from dishka import AsyncContainer
 
+from calls_adapters.sql.database import Database
 from calls_adapters.sql.schema import is_current
-from calls_app.settings import Settings, SettingsError
+from calls_app.settings import UNUSED, Settings, SettingsError
 from calls_core.ports import Analyzers
+
+_log = logging.getLogger("calls.startup")
 
 
 async def prepare(container: AsyncContainer, settings: Settings) -> None:
@@ -14,6 +19,10 @@ async def prepare(container: AsyncContainer, settings: Settings) -> None:
         SettingsError: a setting cannot work, or the database needs ``calls migrate``.
     """
     await container.get(Analyzers)
+    await container.get(Database)
+    for field, why in UNUSED.items():
+        if getattr(settings, field):
+            _log.warning("%s is not used by this release: %s", field.upper(), why)
     if await is_current(settings.database_url):
         return
     if not settings.is_embedded:

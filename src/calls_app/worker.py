@@ -54,7 +54,7 @@ class Worker:
             await asyncio.wait(slots, timeout=GRACE.total_seconds())
             for slot in slots:
                 slot.cancel()
-            await asyncio.gather(sweeper, *slots, return_exceptions=True)
+            await asyncio.wait([sweeper, *slots], timeout=GRACE.total_seconds())
 
     async def _look(self, job_id: JobId) -> None:
         if self._hints.full():

@@ -1,20 +1,21 @@
 """The Call aggregate: a phone call as business systems know it, and the table of what may happen to it."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from calls_core.errors import FieldError, IllegalTransition, InvalidCall, Reason, StillProcessing
-from calls_core.findings import JsonValue
+from calls_core.findings import JsonValue, is_storable_json, is_storable_text
 from calls_core.recording import CallId, Recording
 
 PARTY_LIMIT: Final = 64
 TEXT_LIMIT: Final = 128
 TAGS_LIMIT: Final = 32
-METADATA_LIMIT: Final = 200
+METADATA_LIMIT: Final = 16_384
 METADATA_DEPTH: Final = 8
 
 
@@ -89,7 +90,7 @@ class CallDetails:
             for index, tag in enumerate(labels)
             for why in _text_faults(tag, PARTY_LIMIT)
         ]
-        if len(labels) > TAGS_LIMIT:
+        if len(tags) > TAGS_LIMIT:
             errors.append(FieldError("/tags", f"at most {TAGS_LIMIT} tags"))
         errors += [FieldError("/metadata", why) for why in _metadata_faults(metadata or {})]
         try:
@@ -180,29 +181,12 @@ def utc(moment: datetime) -> datetime:
 def _text_faults(text: str, limit: int) -> Iterator[str]:
     if not 1 <= len(text) <= limit:
         yield f"must have 1 to {limit} characters after trimming"
-    if not all(_storable(character) and character >= " " and character != "\x7f" for character in text):
+    if not is_storable_text(text) or any(character < " " or character == "\x7f" for character in text):
         yield "must not contain control characters"
 
 
 def _metadata_faults(metadata: Mapping[str, JsonValue]) -> Iterator[str]:
-    if len(metadata) > METADATA_LIMIT:
-        yield f"at most {METADATA_LIMIT} entries"
-    if not all(_json_is_storable(value, METADATA_DEPTH) for value in (metadata, *metadata.values())):
-        yield f"must not contain NUL or half characters, nor be nested deeper than {METADATA_DEPTH} levels"
-
-
-def _json_is_storable(value: Any, depth: int) -> bool:  # noqa: ANN401 (JSON)
-    if depth < 0:
-        return False
-    if isinstance(value, str):
-        return all(_storable(character) for character in value)
-    if isinstance(value, Mapping):
-        return all(_json_is_storable(k, depth) and _json_is_storable(v, depth - 1) for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return all(_json_is_storable(item, depth - 1) for item in value)
-    return True
-
-
-def _storable(character: str) -> bool:
-    """NUL ends strings in PostgreSQL, and a lone surrogate is no character."""
-    return character != "\0" and not "\ud800" <= character <= "\udfff"
+    if not is_storable_json(metadata, METADATA_DEPTH):
+        yield f"must be JSON without NUL and half characters, nested no deeper than {METADATA_DEPTH} levels"
+    elif len(json.dumps(metadata, ensure_ascii=False).encode()) > METADATA_LIMIT:
+        yield f"must have at most {METADATA_LIMIT} bytes of JSON"

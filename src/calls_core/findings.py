@@ -4,13 +4,15 @@ Times are seconds from the start of the recording, to the millisecond. Levels ar
 wave; digital silence, minus infinity in truth, is `LEVEL_FLOOR_DBFS`, because JSON has no infinity.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from calls_core.errors import Reason
 
 LEVEL_FLOOR_DBFS: Final = -96.0
+JSON_DEPTH: Final = 32
 
 JsonValue: TypeAlias = Any
 """Whatever JSON can say: objects, lists, strings, numbers, booleans and null."""
@@ -117,3 +119,64 @@ class Facts:
 
 Finding: TypeAlias = Signal | Transcript | Facts
 """*caveat* tells what limits a finding, such as ``truncated`` audio: readers see it as the error of a done step."""
+
+
+def faults(finding: Finding) -> Iterator[str]:
+    """Tell what is wrong with a finding that a plugin made.
+
+    Plugins are not bound by our types, while every reader trusts them and takes numbers for numbers.
+    """
+    match finding:
+        case Facts():
+            if not _is_json_object(finding.values):
+                yield "values must be a JSON object, of plain dicts, lists, strings and finite numbers"
+        case Transcript():
+            if not all(_is_text(piece) for piece in (finding.text, *(segment.text for segment in finding.segments))):
+                yield "text must be a string without NUL and half characters"
+            if not _are_times(time for segment in finding.segments for time in (segment.start_sec, segment.end_sec)):
+                yield "times of segments must be finite numbers of seconds"
+        case Signal():
+            marks = [time for mark in finding.silence_marks for time in (mark.start_sec, mark.end_sec)]
+            if not _are_times([finding.duration_sec, *marks]):
+                yield "duration and times must be finite numbers of seconds"
+            if not all(_is_finite(level) for row in finding.levels_dbfs for level in row):
+                yield "levels must be finite numbers"
+            if min(finding.channels, finding.peaks.channels, finding.sample_rate_hz) < 1:
+                yield "there must be a channel and a sample rate"
+
+
+def is_storable_json(value: Any, depth: int) -> bool:  # noqa: ANN401 (JSON)
+    """Tell whether *value* is JSON of at most *depth* levels that every database can hold."""
+    if depth < 0:
+        return False
+    match value:
+        case None | bool() | int():
+            return True
+        case str() | float():
+            return _is_text(value) or _is_finite(value)
+        case Mapping():
+            return all(_is_text(key) and is_storable_json(item, depth - 1) for key, item in value.items())
+        case list() | tuple():
+            return all(is_storable_json(item, depth - 1) for item in value)
+    return False
+
+
+def is_storable_text(text: str) -> bool:
+    """NUL ends strings in PostgreSQL, and a lone surrogate is no character."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_json_object(value: Any) -> bool:  # noqa: ANN401 (a plugin's)
+    return isinstance(value, Mapping) and is_storable_json(value, JSON_DEPTH)
+
+
+def _is_text(value: Any) -> bool:  # noqa: ANN401 (a plugin's)
+    return isinstance(value, str) and is_storable_text(value)
+
+
+def _is_finite(value: Any) -> bool:  # noqa: ANN401 (a plugin's)
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _are_times(values: Iterable[Any]) -> bool:
+    return all(_is_finite(value) and value >= 0 for value in values)

@@ -8,7 +8,14 @@ from types import MappingProxyType
 from typing import Final, NewType
 from uuid import UUID
 
-from calls_core.errors import EmptyRecording, NeedsFailedStep, Reason, UnknownAnalyzer, UnsupportedExtension
+from calls_core.errors import (
+    AnalyzerMissing,
+    EmptyRecording,
+    NeedsFailedStep,
+    Reason,
+    UnknownAnalyzer,
+    UnsupportedExtension,
+)
 from calls_core.findings import Finding, Signal, SilenceMark, Transcript
 
 CallId = NewType("CallId", UUID)
@@ -216,8 +223,9 @@ class Recording:
     def reset(self, plan: Sequence[StepPlan], analyzers: Sequence[str], now: datetime, *, force: bool) -> "Recording":
         """Make steps pending again: those that failed or are new in *plan*, or the named ones.
 
-        A named step that is done runs again only with *force*; *force* without names means all. Findings of steps that
-        run again stay until the new ones replace them.
+        A named step that is done runs again only with *force*; *force* without names means all of *plan*. Without
+        names, steps of analyzers that are not configured any more keep what they found, or are skipped. Findings of
+        steps that run again stay until the new ones replace them.
 
         Raises:
             UnknownAnalyzer: a name is neither among the steps nor in *plan*.
@@ -237,13 +245,17 @@ class Recording:
             if not wanted or (step.status is StepStatus.DONE and not force):
                 return step
             planned = versions.get(step.analyzer)
-            return Step(
-                analyzer=step.analyzer,
-                version=planned.version if planned else step.version,
-                after=planned.after if planned else step.after,
-            )
+            if planned is None and not analyzers:
+                return step if step.status is StepStatus.DONE else self._retired(step, now)
+            plan = planned or StepPlan(analyzer=step.analyzer, version=step.version, after=step.after)
+            return Step(analyzer=plan.analyzer, version=plan.version, after=plan.after)
 
         return replace(widened, steps=tuple(again(step) for step in widened.steps))
+
+    @staticmethod
+    def _retired(step: Step, now: datetime) -> Step:
+        error = AnalyzerMissing(f"{step.analyzer} is not among ANALYZERS any more")
+        return replace(step, status=StepStatus.SKIPPED, error=error.reason, next_attempt_at=None, finished_at=now)
 
     def _ordered_findings(self) -> Iterator[Finding]:
         return (self.findings[step.analyzer] for step in self.steps if step.analyzer in self.findings)

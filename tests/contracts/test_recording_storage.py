@@ -90,9 +90,9 @@ async def test_half_an_upload_leaves_nothing(storage: RecordingStorage) -> None:
 
 async def test_says_what_it_does_not_have(storage: RecordingStorage) -> None:
     """Reading, and lending a file that is shorter than it was accepted, say so; deleting nothing is fine."""
+    await storage.put("a/a", chunks(b"RIFF"))
     with pytest.raises(RecordingNotFound):
         await everything(storage, "no/no")
-    await storage.put("a/a", chunks(b"RIFF"))
     with pytest.raises(RecordingNotFound):
         async with storage.local_copy("a/a", 5):
             pass
@@ -167,6 +167,18 @@ async def test_disk_errors_say_what_to_do(failing: str, tmp_path: Path, monkeypa
         with pytest.raises(StorageUnavailable, match="free some space"):
             await LocalStorage(tmp_path).put("a/a", chunks(b"RIFF"))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_folder_that_is_not_there_is_an_outage(tmp_path: Path) -> None:
+    """A folder that never held a recording is the wrong one, or not mounted yet: nothing in it is lost for good."""
+    storage = LocalStorage(tmp_path / "not-mounted")
+    await storage.check()
+    with pytest.raises(StorageUnavailable, match="RECORDINGS_DIR"):
+        await everything(storage, "a/a")
+    with pytest.raises(StorageUnavailable, match="RECORDINGS_DIR"):
+        async with storage.local_copy("a/a", 4):
+            pass
+    assert list(tmp_path.iterdir()) == [], "looking must not make the folder look right"
 
 
 async def test_files_are_private_and_below_the_folder(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Recordings that are fetched from other systems over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -12,6 +13,8 @@ from calls_core.errors import SourceRefused, SourceUnavailable
 from calls_core.ports import AudioSource
 
 SECONDS_PER_READ: Final = 30.0
+GRACE_SEC: Final = 30.0
+BYTES_PER_SEC: Final = 1024
 _MAY_CHANGE: Final = frozenset({408, 425, 429})
 
 
@@ -33,8 +36,14 @@ class HttpAudioSource(AudioSource):
                 _require_ok(response.status_code, address.host)
 
                 async def pieces() -> AsyncIterator[bytes]:
+                    clock = asyncio.get_running_loop().time
+                    began, received = clock(), 0
                     with _told(address.host):
                         async for piece in response.aiter_raw():
+                            received += len(piece)
+                            if received < (clock() - began - GRACE_SEC) * BYTES_PER_SEC:
+                                msg = f"{address.host} sends less than {BYTES_PER_SEC} bytes a second"
+                                raise SourceUnavailable(msg)
                             yield piece
 
                 yield pieces()

@@ -85,7 +85,8 @@ def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
         conditions.append(place >= first_place(wanted.started_from))
         exact = wanted.started_from.microsecond == 0
     if wanted.started_until is not None:
-        conditions.append(place < first_place(wanted.started_until + _SECOND - timedelta(microseconds=1)))
+        begun = PLACES_PER_SECOND if wanted.started_until.microsecond else 0
+        conditions.append(place < first_place(wanted.started_until) + begun)
         exact = exact and wanted.started_until.microsecond == 0
     found = Found(index if exact else joined, joined, tuple(conditions), calls.c.started_at, calls.c.id, place)
     return found if exact else _within(found, wanted)

@@ -58,8 +58,8 @@ def call_from(row: RowMapping) -> Call:
             external_id=row["external_id"],
             direction=Direction(row["direction"]) if row["direction"] else None,
             agent=row["agent"],
-            tags=tuple(json.loads(row["tags"])),
-            metadata=json.loads(row["metadata"]),
+            tags=tuple(msgspec.json.decode(row["tags"])),
+            metadata=msgspec.json.decode(row["metadata"]),
         ),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
@@ -136,7 +136,7 @@ def _step_from(row: RowMapping) -> Step:
     return Step(
         analyzer=row["analyzer"],
         version=row["version"],
-        after=tuple(json.loads(row["after"])),
+        after=tuple(msgspec.json.decode(row["after"])),
         status=StepStatus(row["status"]),
         attempts=row["attempts"],
         error=_reason(row["error_code"], row["error_detail"]),
@@ -164,7 +164,7 @@ def _payload(analyzer: str, finding: Finding) -> str:
     try:
         return msgspec.json.encode(finding, enc_hook=dict).decode()
     except UnicodeEncodeError:
-        return storable(_json(msgspec.to_builtins(finding, enc_hook=dict)))
+        return storable(json.dumps(msgspec.to_builtins(finding, enc_hook=dict), ensure_ascii=False))
     except (TypeError, ValueError) as error:
         msg = f"{analyzer} found something that JSON cannot say; its author must mend it ({error})"
         raise AnalyzerCrashed(msg) from error
@@ -214,7 +214,7 @@ def storable(text: str) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
+    return msgspec.json.encode(value, enc_hook=dict).decode()
 
 
 def _reason(code: str | None, detail: str | None) -> Reason | None:

@@ -5,11 +5,14 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn, ParamSpec, TypeVar
 from uuid import uuid4
 
 from calls_core.errors import PresignedUrlsUnavailable, RecordingExists, RecordingNotFound, StorageUnavailable
@@ -17,7 +20,11 @@ from calls_core.faultpoint import faultpoint
 from calls_core.ports import PresignedUrl, RecordingStorage, StoredFile
 
 PIECE: Final = 256 * 1024
+THREADS: Final = 8
 _UNFINISHED: Final = ".unfinished"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LocalStorage(RecordingStorage):
@@ -31,10 +38,12 @@ class LocalStorage(RecordingStorage):
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unfinished = root / _UNFINISHED
+        # Threads of our own: plugins may fill those that everybody shares.
+        self._threads = ThreadPoolExecutor(THREADS, "storage")
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> StoredFile:
         with _disk_errors():
-            part, descriptor = await asyncio.to_thread(self._open_part)
+            part, descriptor = await self._in_thread(self._open_part)
         try:
             digest, size = hashlib.sha256(), 0
             async for chunk in chunks:
@@ -45,7 +54,7 @@ class LocalStorage(RecordingStorage):
                     _write_all(descriptor, chunk)
             faultpoint("fs.written")
             with _disk_errors():
-                await asyncio.to_thread(self._publish, part, descriptor, self._root / key)
+                await self._in_thread(self._publish, part, descriptor, self._root / key)
             return StoredFile(size, digest.hexdigest())
         finally:
             os.close(descriptor)
@@ -55,15 +64,15 @@ class LocalStorage(RecordingStorage):
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         with _disk_errors():
             try:
-                file = await asyncio.to_thread((self._root / key).open, "rb")
+                file = await self._in_thread((self._root / key).open, "rb")
             except FileNotFoundError:
-                raise RecordingNotFound(_missing(key)) from None
+                self._missing(key)
 
         async def pieces() -> AsyncIterator[bytes]:
             left = None if end is None else end - start
             while left is None or left > 0:
                 with _disk_errors():
-                    piece = await asyncio.to_thread(file.read, PIECE if left is None else min(PIECE, left))
+                    piece = await self._in_thread(file.read, PIECE if left is None else min(PIECE, left))
                 if not piece:
                     return
                 if left is not None:
@@ -79,37 +88,51 @@ class LocalStorage(RecordingStorage):
         path = self._root / key
         with _disk_errors():
             try:
-                found = await asyncio.to_thread(path.stat)
+                found = await self._in_thread(path.stat)
             except FileNotFoundError:
-                raise RecordingNotFound(_missing(key)) from None
+                self._missing(key)
         if found.st_size != size_bytes:
             msg = f"{key} has {found.st_size} bytes and should have {size_bytes}"
             raise RecordingNotFound(msg)
         yield path
 
     async def delete(self, key: str) -> None:
-        def remove() -> None:
-            path = self._root / key
-            path.unlink(missing_ok=True)
-            with suppress(OSError):  # another recording lives in this folder
-                path.parent.rmdir()
-
         with _disk_errors():
-            await asyncio.to_thread(remove)
+            await self._in_thread((self._root / key).unlink, missing_ok=True)
 
     async def clear_leftovers(self) -> int:
         with _disk_errors():
-            return await asyncio.to_thread(self._clear_leftovers)
+            return await self._in_thread(self._clear_leftovers)
 
     async def check(self) -> None:
-        with _disk_errors():
-            part, descriptor = await asyncio.to_thread(self._open_part)
+        def write_nothing() -> None:
+            folder = next(folder for folder in (self._unfinished, *self._unfinished.parents) if folder.exists())
+            descriptor, name = tempfile.mkstemp(dir=folder, suffix=".part")
             os.close(descriptor)
-            part.unlink(missing_ok=True)
+            Path(name).unlink()
+
+        with _disk_errors():
+            await self._in_thread(write_nothing)
 
     async def presign(self, key: str, filename: str, media_type: str, lifetime: timedelta) -> PresignedUrl:  # noqa: ARG002 (the port's)
         msg = f"{filename!r} is kept in a local folder; download it through the API"
         raise PresignedUrlsUnavailable(msg)
+
+    async def _in_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments, **named))
+
+    def _missing(self, key: str) -> NoReturn:
+        """Tell a file that is gone from a folder that is gone, which is an outage.
+
+        Raises:
+            StorageUnavailable: nothing was ever stored here.
+            RecordingNotFound: the folder is the right one.
+        """
+        if not self._unfinished.is_dir():
+            msg = f"{self._root} holds no recordings at all; mount the right folder, or mend RECORDINGS_DIR"
+            raise StorageUnavailable(msg)
+        msg = f"there is no file {key}"
+        raise RecordingNotFound(msg)
 
     def _open_part(self) -> tuple[Path, int]:
         """Create a temporary file and lock it; begin anew when the sweep was quicker than the lock."""
@@ -173,10 +196,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _missing(key: str) -> str:
-    return f"there is no file {key}"
 
 
 _ADVICE: Final = {

@@ -1,6 +1,7 @@
 """The command line: one module per command, each of which imports what it needs only when it runs."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -10,6 +11,7 @@ from calls_app.cli.doctor import doctor
 from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
 from calls_app.settings import SettingsError
+from calls_core.errors import CallsError
 
 app = typer.Typer(
     name="calls",
@@ -23,9 +25,15 @@ for command in (demo, serve, worker, migrate, analyze, plugins, doctor):
 
 
 def main() -> None:
-    """Run the command line; refused settings end in one line and exit code 2."""
+    """Run the command line; what is refused, or is down, ends in one line: exit code 2 for settings, 1 for the rest."""
     try:
         app()
     except SettingsError as error:
-        print(f"calls: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
-        sys.exit(2)
+        _end(2, error)
+    except CallsError as error:
+        _end(1, error)
+
+
+def _end(code: int, error: Exception) -> NoReturn:
+    print(f"calls: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+    sys.exit(code)

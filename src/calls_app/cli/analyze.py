@@ -27,6 +27,7 @@ def analyze(
 
 async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     from rich.console import Console
+    from rich.markup import escape
 
     from calls_app.cli.report import report
     from calls_app.container import make_container
@@ -39,13 +40,13 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
         analyze_file = await container.get(AnalyzeFile)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             for path in paths:
-                task = bar.add_task(path.name, total=1.0)
+                task = bar.add_task(escape(path.name), total=1.0)
                 size, sha256 = await asyncio.to_thread(_measured, path)
                 try:
                     recording = await analyze_file(path, size, sha256, partial(_show, bar, task))
                 except InvalidInput as error:
                     succeeded = False
-                    bar.console.print(f"[red]{path}[/]: {error.code}: {error}")
+                    bar.console.print(f"[red]{escape(str(path))}[/]: {error.code}: {escape(str(error))}")
                     continue
                 finally:
                     bar.remove_task(task)

@@ -1,6 +1,7 @@
 """``calls demo``."""
 
 import asyncio
+import signal
 import socket
 import tempfile
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ from uuid import UUID
 import typer
 
 from calls_app.cli.configured import configured
+from calls_app.settings import SettingsError
 from calls_core.recording import CallId
 
 POLL_SECONDS: Final = 0.1
@@ -47,9 +49,16 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
     settings = in_folder(configured(LOG_LEVEL="WARNING"), folder)
     container = make_container(settings)
     await prepare(container, settings)
-    listener = socket.create_server(("127.0.0.1", port))
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise SettingsError(f"--port {port}: {error.strerror}; take another, or 0 for a free one") from None
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = make_server(make_app(container, settings, with_worker=True), "127.0.0.1", port)
+    # uvicorn would raise the signal again when it is done, before the temporary folder is gone.
+    server.capture_signals = nullcontext  # type: ignore[assignment, method-assign]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     console = Console(soft_wrap=True)
     try:
@@ -72,6 +81,7 @@ async def _demo(folder: Path, recording: Path | None, port: int, *, once: bool) 
 async def _hand_over(console: Any, container: Any, url: str, recording: Path) -> bool:  # noqa: ANN401 (rich, dishka: imported late)
     """Do what a business system does: register a call, send its recording, and wait."""
     import httpx2
+    from rich.markup import escape
 
     from calls_app.cli.report import report
     from calls_core.use_cases.read_calls import GetRecording
@@ -85,7 +95,7 @@ async def _hand_over(console: Any, container: Any, url: str, recording: Path) ->
                 await client.post(f"/calls/{call['id']}/recording", files={"file": (recording.name, file)})
             )
         digest = f"SHA-256 {answer['sha256'][:16]}..."
-        console.print(f"uploaded    {answer['filename']}, {answer['size_bytes']} bytes, {digest}")
+        console.print(f"uploaded    {escape(answer['filename'])}, {answer['size_bytes']} bytes, {digest}")
         status = await _follow(console, client, call["id"])
         found = await (await container.get(GetRecording))(CallId(UUID(call["id"])))
         console.print(f"processed   the call is [bold]{status}[/]\n")

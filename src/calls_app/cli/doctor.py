@@ -15,6 +15,7 @@ def doctor() -> None:
 
 async def _examine() -> bool:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from calls_app.checks import PartChecks
@@ -28,7 +29,7 @@ async def _examine() -> bool:
     defaults = Settings()
     for name, field in NAMES.items():
         if getattr(settings, field) != getattr(defaults, field):
-            table.add_row(name, shown(settings, field))
+            table.add_row(name, escape(shown(settings, field)))
     if table.row_count:
         console.print(table)
     healthy = True
@@ -37,10 +38,10 @@ async def _examine() -> bool:
         checks = await container.get(PartChecks)
         for part, check in checks.for_doctor().items():
             try:
-                console.print(f"[green]ok[/]    {part}: {await check()}")
+                console.print(f"[green]ok[/]    {part}: {escape(await check())}")
             except CallsError as error:
                 healthy = False
-                console.print(f"[red]down[/]  {part}: {error}")
+                console.print(f"[red]down[/]  {part}: {escape(str(error))}")
     finally:
         await container.close()
     return healthy

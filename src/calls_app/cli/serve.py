@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from calls_app.cli.configured import configured
-from calls_app.settings import Settings
+from calls_app.settings import Settings, SettingsError
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -83,5 +83,8 @@ def migrate() -> None:
     from calls_adapters.sql.migrate import migrate as to_head
 
     settings = configured()
-    asyncio.run(to_head(settings.database_url))
+    try:
+        asyncio.run(to_head(settings.database_url))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     typer.echo("the database is up to date")

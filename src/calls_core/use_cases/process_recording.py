@@ -6,17 +6,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from calls_core.call import Call, CallStatus
 from calls_core.errors import (
     CallNotFound,
     CallsError,
     LeaseLost,
+    NeedsFailedStep,
     Reason,
     RecordingLost,
     RecordingNotFound,
+    SourceUnavailable,
     Unavailable,
+    UploadExpired,
 )
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
@@ -95,14 +98,11 @@ class ProcessRecording:
         try:
             done, _ = await asyncio.wait({work, heart}, return_when=asyncio.FIRST_COMPLETED)
             if work not in done:
-                work.cancel()
-                await asyncio.wait({work}, timeout=self.patience.heartbeat.total_seconds())
+                await self._end(work)
                 await heart
             await work
         finally:
-            for task in (work, heart):
-                task.cancel()
-            await asyncio.gather(work, heart, return_exceptions=True)
+            await self._end(work, heart)
 
     async def _beat(self, claim: Claim) -> None:
         """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
@@ -152,6 +152,9 @@ class ProcessRecording:
             return await self._pull(claim, call, claim.job.source)
         except (Unavailable, LeaseLost):
             raise
+        except UploadExpired as expired:
+            msg = f"the recording came in too slowly: {expired}"
+            raise SourceUnavailable(msg) from expired
         except CallsError as refused:
             await self._finish(claim, call.fail(refused.reason, self.clock()), None)
             return None
@@ -203,8 +206,17 @@ class ProcessRecording:
                 await self.jobs.save_step(attempt.claim, recording, step.analyzer)
             return await run
         finally:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+            await self._end(run)
+
+    async def _end(self, *tasks: asyncio.Task[Any]) -> None:
+        """Cancel *tasks*, and leave one alone that does not listen: it must not take its slot with it."""
+        for task in tasks:
+            task.cancel()
+        _, deaf = await asyncio.wait(tasks, timeout=self.patience.heartbeat.total_seconds())
+        for task in tasks:
+            task.add_done_callback(_forget)
+        if deaf:
+            _log.error("an analyzer does not end although it was cancelled; its author must mend it")
 
     async def _save(self, attempt: _Attempt) -> None:
         for analyzer in sorted(attempt.fresh):
@@ -226,6 +238,10 @@ class ProcessRecording:
             await self.jobs.put_back(claim, delay, waiting[0].reason, burn_attempt=not only_outages)
             return
         recording = attempt.recording
+        if not recording.is_finished:
+            circle = NeedsFailedStep("its analyzers wait for each other; look at what each names in `after`")
+            attempt.fresh |= {step.analyzer for step in recording.steps if not step.is_final}
+            recording = recording.fail_unfinished(circle.reason, now)
         faultpoint("worker.before_finish")
         await self._finish(claim, call.finish_processing(recording, now), recording, attempt.fresh)
         faultpoint("worker.finished")
@@ -242,6 +258,12 @@ class ProcessRecording:
             await self.jobs.put_back(claim, delay, reason, burn_attempt=burn_attempt)
         except (LeaseLost, Unavailable) as error:
             _log.warning("job %s is left to the sweep: %s", claim.job.id, error)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Look at how a task ended whose end matters to nobody, so that asyncio does not complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 def ended(call: Call, new_id: NewId) -> Event:

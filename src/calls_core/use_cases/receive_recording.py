@@ -123,8 +123,13 @@ class ReceiveRecording:
                 msg = f"a recording may have at most {self.limits.max_bytes} bytes (MAX_UPLOAD_BYTES)"
                 raise TooLarge(msg)
             if (now := self.clock()) - renewed_at >= self.patience.heartbeat:
-                await self.holds.renew(key, self.patience.lease)
-                renewed_at = now
+                try:
+                    await self.holds.renew(key, self.patience.lease)
+                    renewed_at = now
+                except Unavailable as error:
+                    _log.warning("the hold on %s could not be renewed: %s", key, error)
+                    if now - renewed_at >= self.patience.lease - self.patience.heartbeat:
+                        raise
             yield chunk
 
     async def discard(self, key: str) -> None:

@@ -18,7 +18,7 @@ from calls_core.errors import (
     StepTimedOut,
     Unavailable,
 )
-from calls_core.findings import Facts, Finding, Signal, Transcript
+from calls_core.findings import Facts, Finding, Signal, Transcript, faults
 from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder
 from calls_core.recording import Step
 
@@ -72,20 +72,20 @@ class RunStep:
             return Failed(missing.reason)
         audio = Audio(path=path, filename=filename, decoder=self.decoder, findings=findings, progress=progress)
         try:
-            finding = await self._limited(analyzer, audio)
+            return await self._limited(analyzer, audio)
         except LeaseLost:
             raise
         except AudioRefused as error:
             return Failed(error.reason)
-        except Unavailable as error:
-            return Retry(error.reason, outage=True)
-        except AnalysisFailed as error:
-            return Retry(error.reason, outage=False)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may raise anything)
+        except (Unavailable, AnalysisFailed) as error:
+            return Retry(error.reason, outage=isinstance(error, Unavailable))
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            return Retry(_crash(error), outage=False)  # nobody cancelled us: something of the plugin's own was
+        except (Exception, SystemExit, GeneratorExit, BaseExceptionGroup) as error:  # noqa: BLE001 (plugins raise anything)
             _log.exception("analyzer %s crashed", step.analyzer)
-            crash = AnalyzerCrashed(f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])
-            return Retry(crash.reason, outage=False)
-        return finding
+            return Retry(_crash(error), outage=False)
 
     async def _limited(self, analyzer: Analyzer, audio: Audio) -> Finding:
         limit = asyncio.timeout(STEP_LIMIT.total_seconds())
@@ -97,7 +97,14 @@ class RunStep:
                 raise
             msg = f"no result within {STEP_LIMIT}"
             raise StepTimedOut(msg) from error
-        if isinstance(finding, Signal | Transcript | Facts):
-            return finding
-        msg = f"it returned {type(finding).__name__} and not a finding; its author must mend it"
-        raise AnalyzerCrashed(msg)
+        if not isinstance(finding, Signal | Transcript | Facts):
+            msg = f"it returned {type(finding).__name__} and not a finding; its author must mend it"
+            raise AnalyzerCrashed(msg)
+        if fault := next(faults(finding), None):
+            msg = f"its finding cannot be stored: {fault}; its author must mend it"
+            raise AnalyzerCrashed(msg)
+        return finding
+
+
+def _crash(error: BaseException) -> Reason:
+    return AnalyzerCrashed(f"{type(error).__name__}: {error}"[:DETAIL_LIMIT]).reason

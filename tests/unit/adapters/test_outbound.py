@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from calls_adapters.outbound import source
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
 from calls_core.errors import CallsError, SourceRefused, SourceUnavailable
@@ -84,9 +85,13 @@ async def answering(answer: Answer) -> AsyncIterator[str]:
     """Serve one canned answer per connection."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        await answer(reader, writer)
-        writer.close()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await answer(reader, writer)
+        except ConnectionError:
+            pass  # the client has seen enough
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
@@ -131,6 +136,22 @@ async def test_other_answers_are_final_or_not(head: str, error: type[CallsError]
         with pytest.raises(error) as told:
             await fetched(url)
     assert "secret" not in str(told.value)
+
+
+async def test_a_trickling_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends a byte now and then does not keep a worker for hours."""
+    monkeypatch.setattr(source, "GRACE_SEC", 0.05)
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(200):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with answering(trickle) as url:
+        with pytest.raises(SourceUnavailable, match="bytes a second"):
+            await fetched(url)
 
 
 async def test_nobody_there_is_an_outage() -> None:

@@ -77,6 +77,13 @@ def test_a_choice_that_cannot_be_made_is_named(names: list[str], said: str) -> N
         choose_analyzers(found, names)
 
 
+def test_analyzers_that_wait_for_each_other_are_refused() -> None:
+    """A circle would leave every recording unfinished."""
+    circle = (Scripted("one", after=("two",)), Scripted("two", after=("one",)))
+    with pytest.raises(ValueError, match="waits for"):
+        choose_analyzers([Plugin(name="a", distribution="a", version="1", analyzers=circle)], ["one", "two"])
+
+
 def test_the_order_is_the_operators() -> None:
     """Steps run in the order of ANALYZERS."""
     found = [Plugin(name="a", distribution="a", version="1", analyzers=(Scripted("one"), Scripted("two")))]

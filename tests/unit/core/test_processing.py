@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,12 +16,22 @@ from calls_core.errors import (
     SourceUnavailable,
     StorageUnavailable,
 )
-from calls_core.findings import Facts, Finding
+from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, Transcript
 from calls_core.job import Patience, PullSource
 from calls_core.ports import Audio
 from tests.unit.core.conftest import FACTS, Scene, Scripted
 
 pytestmark = pytest.mark.anyio
+
+A_SIGNAL = Signal(
+    duration_sec=1.0,
+    codec="pcm_s16le",
+    channels=1,
+    sample_rate_hz=8000,
+    silence_marks=(),
+    levels_dbfs=((-20.0,),),
+    peaks=Peaks(channels=1, sample_rate_hz=8000, samples_per_point=8, data=b"\0\0"),
+)
 
 
 async def test_an_upload_ends_ready() -> None:
@@ -69,6 +80,8 @@ async def test_refused_audio_fails_at_once() -> None:
         (ValueError("oops"), "analyzer-crashed"),
         (SystemExit(1), "analyzer-crashed"),
         (TimeoutError(), "analyzer-crashed"),
+        (asyncio.CancelledError(), "analyzer-crashed"),
+        (BaseExceptionGroup("several", [SystemExit(1)]), "analyzer-crashed"),
         (AnalysisFailed("no"), "analysis-failed"),
     ],
 )
@@ -89,18 +102,31 @@ async def test_a_crashing_analyzer_is_tried_five_times(error: BaseException, cod
     assert (good.runs, bad.runs) == (1, 5)
 
 
-async def test_garbage_instead_of_a_finding_is_named() -> None:
-    """A plugin that returns no finding fails its own step only, with a sentence for its author."""
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"not": "a finding"}, "returned dict"),
+        (Facts(values={"number": float("nan")}), "JSON object"),
+        (Facts(values={"thing": object()}), "JSON object"),
+        (Facts(values={"text": "\ud800"}), "JSON object"),
+        (Transcript(text="a\0b"), "without NUL"),
+        (Transcript(text="a", segments=(Segment(start_sec=0, end_sec=float("inf"), text="a"),)), "finite"),
+        (replace(A_SIGNAL, duration_sec=float("nan")), "finite"),
+        (replace(A_SIGNAL, levels_dbfs=((float("-inf"),),)), "finite"),
+    ],
+)
+async def test_garbage_instead_of_a_finding_is_named(found: object, said: str) -> None:
+    """A plugin that returns no sound finding fails its own step only, with a sentence for its author."""
 
     async def garbage(_: Audio) -> object:
-        return {"not": "a finding"}
+        return found
 
     scene = Scene(Scripted("bad", act=garbage))
     call = await scene.uploaded()
     await scene.work_until_idle(minutes=15)
     error = (await scene.calls.recording(call.id)).step("bad").error
     assert error is not None
-    assert "returned dict" in error.detail
+    assert said in error.detail
 
 
 async def test_an_analyzer_that_is_gone_is_named() -> None:
@@ -275,6 +301,33 @@ async def test_a_lease_that_cannot_be_renewed_stops_the_work(monkeypatch: pytest
     await scene.uploaded()
     assert await scene.process("worker") is not None
     assert cancelled.is_set()
+
+
+async def test_a_deaf_analyzer_does_not_take_its_worker_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An analyzer that does not end when it is cancelled is left behind, and the worker goes on."""
+    monkeypatch.setattr(Patience, "heartbeat", timedelta(milliseconds=5))
+    let_go = asyncio.Event()
+
+    async def deaf(_: Audio) -> Finding:
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+        return FACTS
+
+    scene = Scene(Scripted(act=deaf))
+    call = await scene.uploaded()
+
+    async def gone(*_: object) -> None:
+        await scene.erase(call.id)
+        msg = "gone"
+        raise LeaseLost(msg)
+
+    monkeypatch.setattr(scene.jobs, "renew", gone)
+    async with asyncio.timeout(5):
+        assert await scene.process("worker") is not None
+    let_go.set()
 
 
 async def test_one_wake_up_too_many_does_nothing(scene: Callable[..., Scene]) -> None:

@@ -112,11 +112,22 @@ def test_reset_runs_named_steps_with_force() -> None:
     recording = a_recording(step("a"), step("b"))
     for name in ("a", "b"):
         recording = recording.begin(name, NOW).complete(name, FACTS, NOW)
-    assert recording.reset([], ["a"], NOW, force=False).is_finished
-    assert [s.status for s in recording.reset([], ["a"], NOW, force=True).steps] == ["pending", "done"]
-    assert [s.status for s in recording.reset([], [], NOW, force=True).steps] == ["pending", "pending"]
+    plan = [StepPlan(analyzer=name, version="1") for name in ("a", "b")]
+    assert recording.reset(plan, ["a"], NOW, force=False).is_finished
+    assert [s.status for s in recording.reset(plan, ["a"], NOW, force=True).steps] == ["pending", "done"]
+    assert [s.status for s in recording.reset(plan, [], NOW, force=True).steps] == ["pending", "pending"]
     with pytest.raises(UnknownAnalyzer, match="this recording has a, b"):
-        recording.reset([], ["c"], NOW, force=True)
+        recording.reset(plan, ["c"], NOW, force=True)
+
+
+def test_reset_leaves_retired_analyzers_alone() -> None:
+    """Steps of analyzers that are not configured any more keep their finding, or are skipped; none of them fails."""
+    recording = a_recording(step("kept"), step("failed"), step("here")).begin("kept", NOW).complete("kept", FACTS, NOW)
+    recording = recording.begin("failed", NOW).fail("failed", WHY, NOW)
+    reset = recording.reset([StepPlan(analyzer="here", version="1")], [], NOW, force=True)
+    assert [s.status for s in reset.steps] == ["done", "skipped", "pending"]
+    assert reset.failure is None
+    assert reset.findings == {"kept": FACTS}
 
 
 @pytest.mark.parametrize(
