@@ -1,6 +1,7 @@
 """How calls are found by a piece of their caller or receiver.
 
-PostgreSQL: ``LIKE`` over trigrams of ``call_keys``; its planner chooses between them and a walk in the order of time.
+PostgreSQL: ``LIKE`` over trigrams of ``call_keys``. Its planner cannot know how many calls fit, and walks in the order
+of time for too long when they are few; so they are counted first, and few are all looked up and sorted.
 
 SQLite: full-text indexes whose rows are numbered by the second in which the call started. They give back their hits in
 that order, one by one, so that a page costs the same whether ten calls fit or a million, and a count reads one list of
@@ -8,7 +9,7 @@ numbers. Only calls of one and the same second have to be sorted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -42,6 +43,7 @@ class Found:
     """Where calls are looked for.
 
     *source* can be counted by itself; *joined* has the columns of ``calls`` too. *place* grows with the second.
+    *count_first* tells that ``page_of`` wants to know whether there are but few.
     """
 
     source: FromClause
@@ -50,6 +52,7 @@ class Found:
     started_at: ColumnElement[datetime]
     id: ColumnElement[Any]
     place: ColumnElement[int] | None = None
+    count_first: bool = False
 
 
 def found_by_time(wanted: CallFilter) -> Found:
@@ -61,9 +64,8 @@ def found_in_postgres(wanted: CallFilter, query: str) -> Found:
     escaped = query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     keys = call_keys.c
     joined = call_keys.join(calls, calls.c.id == keys.call_id)
-    return _within(
-        Found(call_keys, joined, (keys.search_key.like(f"%{escaped}%"),), keys.started_at, keys.call_id), wanted
-    )
+    fits = keys.search_key.like(f"%{escaped}%")
+    return _within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, count_first=True), wanted)
 
 
 def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
@@ -92,7 +94,9 @@ def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
     return found if exact else _within(found, wanted)
 
 
-def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
+def page_of(
+    found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest, *, few: bool = False
+) -> Select[Any]:
     """Return the statement that reads the calls of one page, and one more if there is one."""
     newest = request.order is Order.NEWEST
     conditions = [*found.conditions, *filters]
@@ -100,15 +104,26 @@ def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageR
         conditions.extend(_after(found, request.cursor, newest=newest))
     if found.place is not None:
         conditions.append(_not_beyond(found, found.place, conditions, request))
-    order = (found.started_at, found.id)
-    return (
-        select(calls)
-        .select_from(found.joined)
-        .where(*conditions)
-        .order_by(*(column.desc() if newest else column for column in order))
-        .limit(request.limit + 1)
-        .offset(request.offset or None)
-    )
+    if not few:
+        calls_found = select(calls).select_from(found.joined).where(*conditions)
+        return _cut(_sorted(calls_found, found.started_at, found.id, request), request)
+    source = found.joined if filters else found.source
+    all_few = select(found.id.label("id"), found.started_at.label("started_at")).select_from(source).where(*conditions)
+    fitting = all_few.cte("fitting").prefix_with("MATERIALIZED", dialect="postgresql")
+    ids = _cut(_sorted(select(fitting.c.id), fitting.c.started_at, fitting.c.id, request), request).subquery()
+    return _sorted(select(calls).join(ids, ids.c.id == calls.c.id), calls.c.started_at, calls.c.id, request)
+
+
+def _sorted(
+    rows: Select[Any], started_at: ColumnElement[datetime], call_id: ColumnElement[Any], request: PageRequest
+) -> Select[Any]:
+    if request.order is Order.NEWEST:
+        return rows.order_by(started_at.desc(), call_id.desc())
+    return rows.order_by(started_at, call_id)
+
+
+def _cut(rows: Select[Any], request: PageRequest) -> Select[Any]:
+    return rows.limit(request.limit + 1).offset(request.offset or None)
 
 
 def _within(found: Found, wanted: CallFilter) -> Found:
@@ -117,7 +132,7 @@ def _within(found: Found, wanted: CallFilter) -> Found:
         times.append(found.started_at >= wanted.started_from)
     if wanted.started_until is not None:
         times.append(found.started_at < wanted.started_until)
-    return Found(found.source, found.joined, (*found.conditions, *times), found.started_at, found.id, found.place)
+    return replace(found, conditions=(*found.conditions, *times))
 
 
 def _after(found: Found, cursor: Cursor, *, newest: bool) -> list[ColumnElement[bool]]:

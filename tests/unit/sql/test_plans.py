@@ -120,7 +120,7 @@ async def test_expired_holds_are_found_by_their_end(database: Database, plans: P
 
 
 async def test_search_has_an_index_for_each_filter(database: Database, plans: Plans) -> None:
-    """The page is found by it; the total may use another one."""
+    """What is asked first is found by it, and nothing is read whole."""
     trigrams = {"ix_call_keys_search_key", "call_trigrams VIRTUAL TABLE INDEX"}
     for wanted, index in (
         (CallFilter(), {"ix_calls_started_at_id"}),
@@ -130,11 +130,10 @@ async def test_search_has_an_index_for_each_filter(database: Database, plans: Pl
         (CallFilter(query="7900123"), trigrams),
         (CallFilter(query="7900123", status=CallStatus.READY), trigrams),
     ):
-        page, total = await plans(SqlCallSearch(database).page(wanted, PageRequest(offset=1)))
+        asked = await plans(SqlCallSearch(database).page(wanted, PageRequest(offset=1)))
 
-        assert any(name in page for name in index), page
-        assert "Seq Scan" not in page + total
-        assert "SCAN calls\n" not in page + total + "\n"
+        assert any(name in asked[0] for name in index), asked[0]
+        assert not any("Seq Scan" in plan or "SCAN calls\n" in f"{plan}\n" for plan in asked)
 
 
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
