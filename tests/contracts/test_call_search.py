@@ -226,12 +226,13 @@ async def test_an_erased_call_is_found_no_more(world: World) -> None:
 
 async def test_counts_up_to_a_cap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the total says so; it is exact when asked for, and left out when not wanted."""
-    for module in ("memory", "sql"):
-        monkeypatch.setattr(f"calls_adapters.{module}.search.COUNT_CAP", 5)
+    for module in ("memory.search", "sql.search", "sql.finding"):
+        monkeypatch.setattr(f"calls_adapters.{module}.COUNT_CAP", 5)
     for number in range(7):
         await world.added(started_at=START + MINUTE * number, tags=["vip"])
 
-    for wanted in (CallFilter(), CallFilter(query="79"), CallFilter(query="7900"), CallFilter(tag="vip")):
+    filters = [CallFilter(query=query) for query in (None, "79", "790", "7900123")]
+    for wanted in (*filters, CallFilter(tag="vip"), CallFilter(query="7900123", tag="vip")):
         for request in (PageRequest(limit=2), PageRequest(limit=3, offset=6), PageRequest(limit=200)):
             capped = await world.search.page(wanted, request)
             exact = await world.search.page(wanted, replace(request, exact_count=True))

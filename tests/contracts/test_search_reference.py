@@ -15,7 +15,27 @@ from tests.contracts.worlds import START, World, standing_world
 SECOND = timedelta(seconds=1)
 # Few and alike, so that most queries find several calls.
 PARTIES = st.sampled_from(["aaaa", "aa7aa", "7a%aa", "Яaa_\\a", "\"aa'+", "7"])
-QUERIES = st.sampled_from(["aa", "aaa", "aaaa", "a", "7a", "aa7", "a%", "я", "яa", "яaa", "_\\a", '"a', "aa'", "zz"])
+QUERIES = st.sampled_from(
+    [
+        "aa",
+        "aaa",
+        "aaaa",
+        "a",
+        "7a",
+        "aa7",
+        "a%",
+        "я",
+        "яa",
+        "яaa",
+        "_\\a",
+        '"a',
+        "aa'",
+        "zz",
+        "aa7aa",
+        "7a%aa",
+        "яaa_\\a",
+    ]
+)
 MOMENTS = st.builds(
     lambda seconds, fraction: START + timedelta(seconds=seconds, microseconds=fraction),
     st.integers(-3, 3) | st.sampled_from([-3600, 86400]),

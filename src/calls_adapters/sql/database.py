@@ -1,5 +1,6 @@
 """One small interface over SQLite (one writer, several readers) and PostgreSQL (one pool)."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -122,6 +123,11 @@ def sqlite_engine(url: URL, *, connections: int, begin: str, query_only: bool = 
     IMMEDIATE takes the write lock first, so that what was read in a transaction is still true when it writes.
     """
     engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def probe(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
+        # aiosqlite starts a thread first, which outlives a failure to open and stumbles over the end of the loop.
+        sqlite3.connect(arguments[0]).close()
 
     @event.listens_for(engine.sync_engine, "connect")
     def tune(connection: Any, _record: object) -> None:  # noqa: ANN401 (a driver's connection)

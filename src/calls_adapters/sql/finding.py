@@ -1,7 +1,7 @@
 """How calls are found by a piece of their caller or receiver.
 
 PostgreSQL: ``LIKE`` over trigrams of ``call_keys``. Its planner cannot know how many calls fit, and walks in the order
-of time for too long when they are few; so they are counted first, and few are all looked up and sorted.
+of time for too long when they are few. So whatever fits a long query is looked up once, for page and total alike.
 
 SQLite: full-text indexes whose rows are numbered by the second in which the call started. They give back their hits in
 that order, one by one, so that a page costs the same whether ten calls fit or a million, and a count reads one list of
@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    true,
     tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -32,9 +33,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from calls_adapters.sql.tables import call_keys, call_places, calls
 from calls_adapters.sql.writing import PLACES_PER_SECOND, first_place
-from calls_core.search import CallFilter, Cursor, Order, PageRequest
+from calls_core.search import COUNT_CAP, CallFilter, Cursor, Order, PageRequest
 
 _BIGRAM: Final = 2
+_RARE: Final = 5
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -43,7 +45,7 @@ class Found:
     """Where calls are looked for.
 
     *source* can be counted by itself; *joined* has the columns of ``calls`` too. *place* grows with the second.
-    *count_first* tells that ``page_of`` wants to know whether there are but few.
+    *is_rare* tells that there are probably few, which are better looked up than come across.
     """
 
     source: FromClause
@@ -52,7 +54,7 @@ class Found:
     started_at: ColumnElement[datetime]
     id: ColumnElement[Any]
     place: ColumnElement[int] | None = None
-    count_first: bool = False
+    is_rare: bool = False
 
 
 def found_by_time(wanted: CallFilter) -> Found:
@@ -65,7 +67,9 @@ def found_in_postgres(wanted: CallFilter, query: str) -> Found:
     keys = call_keys.c
     joined = call_keys.join(calls, calls.c.id == keys.call_id)
     fits = keys.search_key.like(f"%{escaped}%")
-    return _within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, count_first=True), wanted)
+    return _within(
+        Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, is_rare=len(query) >= _RARE), wanted
+    )
 
 
 def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
@@ -94,24 +98,37 @@ def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
     return found if exact else _within(found, wanted)
 
 
-def page_of(
-    found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest, *, few: bool = False
-) -> Select[Any]:
+def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
     """Return the statement that reads the calls of one page, and one more if there is one."""
-    newest = request.order is Order.NEWEST
     conditions = [*found.conditions, *filters]
     if request.cursor is not None:
-        conditions.extend(_after(found, request.cursor, newest=newest))
+        conditions.extend(_after(found, request.cursor, request))
     if found.place is not None:
         conditions.append(_not_beyond(found, found.place, conditions, request))
-    if not few:
-        calls_found = select(calls).select_from(found.joined).where(*conditions)
-        return _cut(_sorted(calls_found, found.started_at, found.id, request), request)
+    fitting = select(calls).select_from(found.joined).where(*conditions)
+    return _cut(fitting, found.started_at, found.id, request)
+
+
+def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
+    """Return the statement that looks up all calls that fit, once, and sorts them.
+
+    Each row has the column ``fitting``, how many there are; one row without a call when the page is empty. With more
+    than the cap, the calls are any.
+    """
     source = found.joined if filters else found.source
-    all_few = select(found.id.label("id"), found.started_at.label("started_at")).select_from(source).where(*conditions)
-    fitting = all_few.cte("fitting").prefix_with("MATERIALIZED", dialect="postgresql")
-    ids = _cut(_sorted(select(fitting.c.id), fitting.c.started_at, fitting.c.id, request), request).subquery()
-    return _sorted(select(calls).join(ids, ids.c.id == calls.c.id), calls.c.started_at, calls.c.id, request)
+    all_of_them = select(found.id.label("id"), found.started_at.label("started_at")).select_from(source)
+    capped = all_of_them.where(*found.conditions, *filters).limit(COUNT_CAP + 1)
+    few = capped.cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
+    counted = select(func.count().label("fitting")).select_from(few).subquery("counted")
+    cut = select(few.c.id)
+    if request.cursor is not None:
+        here = replace(found, started_at=few.c.started_at, id=few.c.id)
+        cut = cut.where(*_after(here, request.cursor, request))
+    ids = _cut(cut, few.c.started_at, few.c.id, request).subquery("ids")
+    page = select(counted.c.fitting, calls).select_from(
+        counted.outerjoin(ids, true()).outerjoin(calls, calls.c.id == ids.c.id)
+    )
+    return _sorted(page, calls.c.started_at, calls.c.id, request)
 
 
 def _sorted(
@@ -122,8 +139,10 @@ def _sorted(
     return rows.order_by(started_at, call_id)
 
 
-def _cut(rows: Select[Any], request: PageRequest) -> Select[Any]:
-    return rows.limit(request.limit + 1).offset(request.offset or None)
+def _cut(
+    rows: Select[Any], started_at: ColumnElement[datetime], call_id: ColumnElement[Any], request: PageRequest
+) -> Select[Any]:
+    return _sorted(rows, started_at, call_id, request).limit(request.limit + 1).offset(request.offset or None)
 
 
 def _within(found: Found, wanted: CallFilter) -> Found:
@@ -135,7 +154,8 @@ def _within(found: Found, wanted: CallFilter) -> Found:
     return replace(found, conditions=(*found.conditions, *times))
 
 
-def _after(found: Found, cursor: Cursor, *, newest: bool) -> list[ColumnElement[bool]]:
+def _after(found: Found, cursor: Cursor, request: PageRequest) -> list[ColumnElement[bool]]:
+    newest = request.order is Order.NEWEST
     here = tuple_(found.started_at, found.id)
     there = tuple_(literal(cursor.started_at, calls.c.started_at.type), literal(cursor.id, calls.c.id.type))
     conditions: list[ColumnElement[bool]] = [here < there if newest else here > there]

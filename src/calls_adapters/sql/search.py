@@ -8,15 +8,19 @@ from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.finding import Found, found_by_time, found_in_postgres, found_in_sqlite, page_of
+from calls_adapters.sql.finding import (
+    Found,
+    found_by_time,
+    found_in_postgres,
+    found_in_sqlite,
+    page_and_total_of,
+    page_of,
+)
 from calls_adapters.sql.rows import call_from
 from calls_adapters.sql.tables import call_tags, calls, recordings
-from calls_core.call import CallStatus
+from calls_core.call import Call, CallStatus
 from calls_core.ports import CallSearch
 from calls_core.search import COUNT_CAP, CallFilter, CallPage, Cursor, PageRequest, StatsBucket, StatsRow
-
-FEW: Final = 2500
-"""So many are looked up and sorted in about the time that a walk takes to find a page of them among a million."""
 
 _BUCKET_TEXT: Final = {StatsBucket.DAY: len("2026-01-31"), StatsBucket.HOUR: len("2026-01-31 23")}
 
@@ -27,18 +31,19 @@ class SqlCallSearch(CallSearch):
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
         found, filters = self._found(wanted), self._filters(wanted)
+        total: int | None = None if request.count else 0
+        read: list[Call] = []
         async with self._database.one() as connection:
-            counted = await _count(connection, found, filters, request) if found.count_first and request.count else None
-            few = counted is not None and counted <= FEW
-            read = []
-            if counted != 0:
-                rows = await connection.execute(page_of(found, filters, request, few=few))
-                read = [call_from(row) for row in rows.mappings()]
-            if counted is None and request.count:
-                is_end = len(read) <= request.limit and (read or not request.offset)
-                whole = is_end and request.cursor is None
-                counted = request.offset + len(read) if whole else await _count(connection, found, filters, request)
-        total = counted or 0
+            if found.is_rare and request.count and not request.exact_count:
+                rows = (await connection.execute(page_and_total_of(found, filters, request))).mappings().all()
+                total, read = rows[0]["fitting"], [call_from(row) for row in rows if row["id"] is not None]
+            if total is None or total > COUNT_CAP or not request.count:
+                rows = (await connection.execute(page_of(found, filters, request))).mappings().all()
+                read = [call_from(row) for row in rows]
+            if total is None:
+                total = _known_total(read, request)
+            if total is None:
+                total = await _counted(connection, found, filters, request)
         items = tuple(read[: request.limit])
         capped = total > COUNT_CAP and not request.exact_count
         more = len(read) > request.limit
@@ -114,7 +119,13 @@ class SqlCallSearch(CallSearch):
         return func.substr(cast(calls.c.started_at, Text), 1, _BUCKET_TEXT[bucket])
 
 
-async def _count(
+def _known_total(read: Sequence[Call], request: PageRequest) -> int | None:
+    """Return how many calls fit, if *read*, a page and the call after it, tells as much."""
+    is_end = len(read) <= request.limit and (len(read) > 0 or not request.offset)
+    return request.offset + len(read) if is_end and request.cursor is None else None
+
+
+async def _counted(
     connection: AsyncConnection, found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest
 ) -> int:
     """Return how many calls fit; when not asked for the exact number, any that is greater than the cap may do."""

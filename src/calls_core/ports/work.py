@@ -26,12 +26,15 @@ class JobQueue(Protocol):
 
     @abstractmethod
     async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
-        """Take the job named, or else the most urgent one, if it is queued and due; raise its attempt by one."""
+        """Take the job named, or else the most urgent one; raise its attempt by one.
+
+        It must be queued and due, before its deadline, and have attempts left.
+        """
 
     @abstractmethod
     async def claim_hopeless(self, worker: str, lease: timedelta) -> Claim | None:
-        """Take a job that shall be given up: past its deadline and not running, or its lease ended and its attempts
-        are used up. The attempt is not raised."""
+        """Take a job that shall be given up: past its deadline or with its attempts used up, and either queued or with
+        its lease ended. The attempt is not raised."""
 
     @abstractmethod
     async def renew(self, claim: Claim, lease: timedelta) -> None:
