@@ -27,7 +27,7 @@ NO_FAVICON: Final = "<link rel='icon' href='data:,'>"
 """Otherwise the pages load one from a content delivery network."""
 
 DESCRIPTION: Final = """\
-Takes phone calls and their recordings in, loses none, measures and transcribes them in the background, and finds them
+Takes phone calls and their recordings in, loses none, measures them in the background, and finds them
 again.
 
 Times are RFC 3339 in UTC. Whatever is refused is told as a problem (RFC 9457), `application/problem+json`; the end of
