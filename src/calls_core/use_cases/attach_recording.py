@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from calls_core.errors import RecordingExists, RecordingNotFound
-from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Job
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, WakeUps
 from calls_core.recording import CallId, Recording
-from calls_core.use_cases.receive_recording import ReceiveRecording
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,6 @@ class AttachRecording:
             now = self.clock()
             recording = received.recording(call_id, self.analyzers.plan, now)
             job = Job.new(self.new_id(), call_id, now)
-            event = Event(
-                id=EventId(self.new_id()), type=EventType.RECORDING_ATTACHED, call_id=call_id, occurred_at=now
-            )
             await self._require_none(call_id)
             faultpoint("api.before_commit")
             await self.calls.attach(
@@ -55,7 +51,7 @@ class AttachRecording:
                     call=call.begin_processing(now),
                     recording=recording,
                     job=job,
-                    events=[event],
+                    events=[attached(recording, self.new_id)],
                     held_key=received.storage_key,
                 )
             )

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from calls_core.call import CallDetails
-from calls_core.events import Event, EventId, EventType
 from calls_core.job import Job, PullSource
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, WakeUps
 from calls_core.recording import clean_filename, media_type_of
-from calls_core.use_cases.receive_recording import ReceiveRecording
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
 
 
@@ -44,15 +43,13 @@ class IngestCall:
             call = new_call(details(), self.clock, self.new_id)
             now = call.created_at
             job = Job.new(self.new_id(), call.id, now)
-            event = Event(
-                id=EventId(self.new_id()), type=EventType.RECORDING_ATTACHED, call_id=call.id, occurred_at=now
-            )
+            recording = received.recording(call.id, self.analyzers.plan, now)
             stored = await self.calls.ingest(
                 Acceptance(
                     call=call.begin_processing(now),
-                    recording=received.recording(call.id, self.analyzers.plan, now),
+                    recording=recording,
                     job=job,
-                    events=[created(call, self.new_id), event],
+                    events=[created(call, self.new_id), attached(recording, self.new_id)],
                     held_key=received.storage_key,
                 )
             )

@@ -36,7 +36,7 @@ from calls_core.ports import (
     RecordingStorage,
 )
 from calls_core.recording import Recording, Step
-from calls_core.use_cases.receive_recording import ReceiveRecording
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached
 from calls_core.use_cases.run_step import STEP_LIMIT, Failed, Outcome, Retry, RunStep
 
 ATTEMPT_LIMIT: Final = STEP_LIMIT * 4
@@ -166,13 +166,14 @@ class ProcessRecording:
         ):
             now = self.clock()
             recording = received.recording(call.id, self.analyzers.plan, now)
-            event = Event(
-                id=EventId(self.new_id()), type=EventType.RECORDING_ATTACHED, call_id=call.id, occurred_at=now
-            )
             await self.jobs.accept_pulled(
                 claim,
                 Acceptance(
-                    call=call, recording=recording, job=claim.job, events=[event], held_key=received.storage_key
+                    call=call,
+                    recording=recording,
+                    job=claim.job,
+                    events=[attached(recording, self.new_id)],
+                    held_key=received.storage_key,
                 ),
             )
         return recording

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, TooLarge, Unavailable
+from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Patience
 from calls_core.ports import Clock, Holds, NewId, RecordingStorage
@@ -139,3 +140,13 @@ class ReceiveRecording:
             await self.holds.drop(key)
         except Unavailable as error:
             _log.warning("refused upload %s is left to the sweep: %s", key, error)
+
+
+def attached(recording: Recording, new_id: NewId) -> Event:
+    """Return the event that tells of a recording that was accepted just now."""
+    return Event(
+        id=EventId(new_id()),
+        type=EventType.RECORDING_ATTACHED,
+        call_id=recording.call_id,
+        occurred_at=recording.created_at,
+    )
