@@ -1,7 +1,8 @@
 """How calls are found by a piece of their caller or receiver.
 
-PostgreSQL: ``LIKE`` over trigrams of ``call_keys``. Its planner cannot know how many calls fit, and walks in the order
-of time for too long when they are few. So whatever fits a long query is looked up once, for page and total alike.
+PostgreSQL: ``LIKE`` over trigrams of ``call_keys``. Its planner walks in the order of time for too long when few calls
+fit. So where its own statistics expect no more than are counted, whatever fits is looked up once, for page and total
+alike; where they expect more, the page is walked to while another connection counts.
 
 SQLite: full-text indexes whose rows are numbered by the second in which the call started. They give back their hits in
 that order, one by one, so that a page costs the same whether ten calls fit or a million, and a count reads one list of
@@ -15,6 +16,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     FromClause,
     Integer,
     Join,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    text,
     true,
     tuple_,
 )
@@ -36,7 +39,10 @@ from calls_adapters.sql.writing import PLACES_PER_SECOND, first_place
 from calls_core.search import COUNT_CAP, CallFilter, Cursor, Order, PageRequest
 
 _BIGRAM: Final = 2
-_RARE: Final = 5
+LOOKED_UP: Final = 3000
+"""Up to how many calls it is quicker to look up all than to walk to the first page, in a database of a million."""
+
+_EXPECTED: Final = text("EXPLAIN (FORMAT JSON) SELECT 1 FROM call_keys WHERE search_key LIKE :piece")
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -45,7 +51,6 @@ class Found:
     """Where calls are looked for.
 
     *source* can be counted by itself; *joined* has the columns of ``calls`` too. *place* grows with the second.
-    *is_rare* tells that there are probably few, which are better looked up than come across.
     """
 
     source: FromClause
@@ -54,7 +59,6 @@ class Found:
     started_at: ColumnElement[datetime]
     id: ColumnElement[Any]
     place: ColumnElement[int] | None = None
-    is_rare: bool = False
 
 
 def found_by_time(wanted: CallFilter) -> Found:
@@ -63,13 +67,10 @@ def found_by_time(wanted: CallFilter) -> Found:
 
 
 def found_in_postgres(wanted: CallFilter, query: str) -> Found:
-    escaped = query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     keys = call_keys.c
     joined = call_keys.join(calls, calls.c.id == keys.call_id)
-    fits = keys.search_key.like(f"%{escaped}%")
-    return _within(
-        Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, is_rare=len(query) >= _RARE), wanted
-    )
+    fits = keys.search_key.like(_pattern(query))
+    return _within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id), wanted)
 
 
 def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
@@ -96,6 +97,14 @@ def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
         exact = exact and wanted.started_until.microsecond == 0
     found = Found(index if exact else joined, joined, tuple(conditions), calls.c.started_at, calls.c.id, place)
     return found if exact else _within(found, wanted)
+
+
+def expected_of(query: str) -> Executable:
+    """Return the statement that asks PostgreSQL's statistics how many calls fit *query*, without looking.
+
+    It answers with JSON, in which ``[0]["Plan"]["Plan Rows"]`` is the number.
+    """
+    return _EXPECTED.bindparams(piece=_pattern(query))
 
 
 def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
@@ -129,6 +138,11 @@ def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], requ
         counted.outerjoin(ids, true()).outerjoin(calls, calls.c.id == ids.c.id)
     )
     return _sorted(page, calls.c.started_at, calls.c.id, request)
+
+
+def _pattern(query: str) -> str:
+    escaped = query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
 
 
 def _sorted(

@@ -1,15 +1,18 @@
 """Search in a relational database."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finding import (
+    LOOKED_UP,
     Found,
+    expected_of,
     found_by_time,
     found_in_postgres,
     found_in_sqlite,
@@ -25,25 +28,19 @@ from calls_core.search import COUNT_CAP, CallFilter, CallPage, Cursor, PageReque
 _BUCKET_TEXT: Final = {StatsBucket.DAY: len("2026-01-31"), StatsBucket.HOUR: len("2026-01-31 23")}
 
 
+_Filters: TypeAlias = Sequence[ColumnElement[bool]]
+
+
 class SqlCallSearch(CallSearch):
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
         found, filters = self._found(wanted), self._filters(wanted)
-        total: int | None = None if request.count else 0
-        read: list[Call] = []
-        async with self._database.one() as connection:
-            if found.is_rare and request.count and not request.exact_count:
-                rows = (await connection.execute(page_and_total_of(found, filters, request))).mappings().all()
-                total, read = rows[0]["fitting"], [call_from(row) for row in rows if row["id"] is not None]
-            if total is None or total > COUNT_CAP or not request.count:
-                rows = (await connection.execute(page_of(found, filters, request))).mappings().all()
-                read = [call_from(row) for row in rows]
-            if total is None:
-                total = _known_total(read, request)
-            if total is None:
-                total = await _counted(connection, found, filters, request)
+        if self._database.is_postgres and wanted.query is not None and request.count and not request.exact_count:
+            read, total = await self._looked_up(wanted.query, found, filters, request)
+        else:
+            read, total = await self._walked_to(found, filters, request)
         items = tuple(read[: request.limit])
         capped = total > COUNT_CAP and not request.exact_count
         more = len(read) > request.limit
@@ -53,6 +50,34 @@ class SqlCallSearch(CallSearch):
             total_capped=capped,
             next_cursor=Cursor(started_at=items[-1].details.started_at, id=items[-1].id) if more else None,
         )
+
+    async def _walked_to(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
+        async with self._database.one() as connection:
+            read = await _page(connection, found, filters, request)
+            if not request.count:
+                return read, 0
+            total = _known_total(read, request)
+            return read, await _counted(connection, found, filters, request) if total is None else total
+
+    async def _looked_up(
+        self, query: str, found: Found, filters: _Filters, request: PageRequest
+    ) -> tuple[Sequence[Call], int]:
+        async with self._database.one() as connection:
+            plan = await connection.scalar(expected_of(query))
+            if plan[0]["Plan"]["Plan Rows"] <= LOOKED_UP:
+                rows = (await connection.execute(page_and_total_of(found, filters, request))).mappings().all()
+                if (total := rows[0]["fitting"]) <= COUNT_CAP:
+                    return [call_from(row) for row in rows if row["id"] is not None], total
+                return await _page(connection, found, filters, request), total
+        return await asyncio.gather(self._page(found, filters, request), self._count(found, filters, request))
+
+    async def _page(self, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:
+        async with self._database.one() as connection:
+            return await _page(connection, found, filters, request)
+
+    async def _count(self, found: Found, filters: _Filters, request: PageRequest) -> int:
+        async with self._database.one() as connection:
+            return await _counted(connection, found, filters, request)
 
     async def statistics(self, wanted: CallFilter, bucket: StatsBucket) -> Sequence[StatsRow]:
         found = self._found(wanted)
@@ -92,7 +117,7 @@ class SqlCallSearch(CallSearch):
             return found_by_time(wanted)
         return (found_in_postgres if self._database.is_postgres else found_in_sqlite)(wanted, wanted.query)
 
-    def _filters(self, wanted: CallFilter) -> list[ColumnElement[bool]]:
+    def _filters(self, wanted: CallFilter) -> _Filters:
         filters: list[ColumnElement[bool]] = []
         if wanted.status is not None:
             filters.append(calls.c.status == wanted.status.value)
@@ -119,15 +144,18 @@ class SqlCallSearch(CallSearch):
         return func.substr(cast(calls.c.started_at, Text), 1, _BUCKET_TEXT[bucket])
 
 
+async def _page(connection: AsyncConnection, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:
+    rows = (await connection.execute(page_of(found, filters, request))).mappings().all()
+    return [call_from(row) for row in rows]
+
+
 def _known_total(read: Sequence[Call], request: PageRequest) -> int | None:
     """Return how many calls fit, if *read*, a page and the call after it, tells as much."""
     is_end = len(read) <= request.limit and (len(read) > 0 or not request.offset)
     return request.offset + len(read) if is_end and request.cursor is None else None
 
 
-async def _counted(
-    connection: AsyncConnection, found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest
-) -> int:
+async def _counted(connection: AsyncConnection, found: Found, filters: _Filters, request: PageRequest) -> int:
     """Return how many calls fit; when not asked for the exact number, any that is greater than the cap may do."""
     fitting: Select[Any] = select(literal_column("1")).select_from(found.joined if filters else found.source)
     fitting = fitting.where(*found.conditions, *filters)

@@ -75,7 +75,9 @@ def plans(database: Database, monkeypatch: pytest.MonkeyPatch) -> Plans:
         for engine in engines:
             event.remove(engine.sync_engine, "before_cursor_execute", note)
         return [
-            await plan(statement, parameters) for statement, parameters in sent if not statement.startswith("BEGIN")
+            await plan(statement, parameters)
+            for statement, parameters in sent
+            if not statement.startswith(("BEGIN", "EXPLAIN"))
         ]
 
     async def plan(statement: str, parameters: Any) -> str:
