@@ -1,0 +1,99 @@
+"""The nginx of ``deploy/``, with its own configuration, in front of servers of the tests."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Final, Self
+
+CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
+START_LIMIT_SEC: Final = 20.0
+
+USER: Final = "calls"
+PASSWORD: Final = "of one test"
+
+
+class NoNginx(Exception):
+    """nginx is nowhere to be found; the message says how to get it."""
+
+
+class NginxDied(Exception):
+    """nginx ended while it was starting; the message ends with its log."""
+
+
+def nginx_program() -> str:
+    """Return where nginx is.
+
+    Raises:
+        NoNginx: it is not on this machine.
+    """
+    # Debian keeps it where only root's PATH looks.
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        raise NoNginx("there is no nginx: install Debian's package nginx-light")
+    return found
+
+
+class NginxServer:
+    """Use as a context manager. Only ports and ``upstream.conf`` differ from what is deployed."""
+
+    def __init__(self, folder: Path, *, api: tuple[int, ...], storage: int = 9) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.port, self.download_port, own_port = (_free_port() for _ in range(3))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.download_url = f"http://127.0.0.1:{self.download_port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        text = CONFIGURATION.read_text()
+        for deployed, ours in (
+            ("listen 8080;", f"listen 127.0.0.1:{self.port};"),
+            ("listen 9000;", f"listen 127.0.0.1:{self.download_port};"),
+            ("listen 127.0.0.1:8081;", f"listen 127.0.0.1:{own_port};"),
+        ):
+            assert text.count(deployed) == 1
+            text = text.replace(deployed, ours)
+        folder.mkdir()
+        (folder / "nginx.conf").write_text(text)
+        servers = "".join(f"server 127.0.0.1:{port}; " for port in api)
+        (folder / "upstream.conf").write_text(
+            f"upstream api {{ zone api 64k; {servers} keepalive 32; keepalive_timeout 3s; }}\n"
+            f"upstream minio {{ server 127.0.0.1:{storage}; }}\n"
+        )
+        (folder / "api_users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
+
+    def command(self, *options: str) -> list[str]:
+        """Return how to start nginx with *options*. Root's has workers of root: others cannot see the folder."""
+        everywhere = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
+        return [
+            nginx_program(), "-p", f"{self.folder}/", "-c", str(self.folder / "nginx.conf"),
+            "-e", "stderr", "-g", everywhere, *options,
+        ]  # fmt: skip
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_LIMIT_SEC
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise NginxDied(f"nginx did not start:\n{self.log.read_text()}")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait()
+            self._process = None
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
