@@ -59,7 +59,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with the Python that runs nox."""
-    _install(session, ".", "--group", "tests")
+    _install(session, ".", "--group", "deploy")
     session.run("pytest", *session.posargs)
 
 

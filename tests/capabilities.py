@@ -6,6 +6,7 @@ turn green by skipping.
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -13,7 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from tests.servers.nginx import NoNginx, nginx_program
 from tests.servers.postgres import NoPostgres, postgres_programs
+from tests.servers.rabbitmq import NoRabbit, rabbit_program
+from tests.servers.redis import NoRedis, redis_program
+from tests.servers.s3 import NoS3, s3_program
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -35,6 +40,44 @@ def _postgres() -> Reason | None:
     return None
 
 
+def _s3() -> Reason | None:
+    try:
+        s3_program()
+    except NoS3 as error:
+        return str(error)
+    return None
+
+
+def _redis() -> Reason | None:
+    try:
+        redis_program()
+    except NoRedis as error:
+        return str(error)
+    return None
+
+
+def _rabbitmq() -> Reason | None:
+    try:
+        rabbit_program()
+    except NoRabbit as error:
+        return str(error)
+    return None
+
+
+def _nginx() -> Reason | None:
+    try:
+        nginx_program()
+    except NoNginx as error:
+        return str(error)
+    return None
+
+
+def _promtool() -> Reason | None:
+    if shutil.which("promtool"):
+        return None
+    return "there is no promtool: install Debian's package prometheus"
+
+
 def _recordings() -> Reason | None:
     folder = recordings_folder()
     if (folder / "manifest.json").is_file():
@@ -43,7 +86,16 @@ def _recordings() -> Reason | None:
 
 
 CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyType(
-    {"sqlite": _sqlite, "postgres": _postgres, "recordings": _recordings}
+    {
+        "sqlite": _sqlite,
+        "postgres": _postgres,
+        "redis": _redis,
+        "rabbitmq": _rabbitmq,
+        "nginx": _nginx,
+        "promtool": _promtool,
+        "recordings": _recordings,
+        "s3": _s3,
+    }
 )
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.capabilities import CAPABILITIES, missing, recordings_folder, required
 from tests.servers.postgres import PostgresServer
+from tests.servers.rabbitmq import RabbitServer
+from tests.servers.redis import RedisServer
+from tests.servers.s3 import S3Server
 
 # A shared machine may stall any example for longer than Hypothesis allows by default.
 hypothesis.settings.register_profile("calls", deadline=None, print_blob=True)
@@ -55,3 +58,30 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     url = postgres_server.create_database()
     yield url
     postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One server for the whole run; for tests that require ``s3``. A test that kills it makes its own."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server) -> str:
+    """The name of an empty bucket of the test's own."""
+    return s3_server.create_bucket()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One server for the whole run; for tests that require ``redis``. A test that kills it starts it again."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[RabbitServer]:
+    """One server for the whole run; for tests that require ``rabbitmq``. A test that kills it starts it again."""
+    with RabbitServer() as server:
+        yield server

@@ -1,14 +1,19 @@
 """What must work for the service to work, asked by ``/health/ready`` and by ``calls doctor``."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from calls_adapters.sql.schema import is_current
+from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUpBroker
 from calls_app.settings import Settings
-from calls_core.errors import RepositoryUnavailable
+from calls_core.errors import RepositoryUnavailable, Unavailable
 from calls_core.ports import AudioDecoder, JobQueue, RecordingStorage
+
+BROKER_SECONDS: Final = 4.0
 
 Check = Callable[[], Awaitable[str]]
 """Returns a sentence about what works; raises an error that says what to do otherwise."""
@@ -22,10 +27,15 @@ class PartChecks:
     jobs: JobQueue
     storage: RecordingStorage
     decoder: AudioDecoder
+    broker: WakeUpBroker
 
     def for_health(self) -> Mapping[str, Check]:
         """Return the checks that are cheap enough to be asked every few seconds; the service needs all of them."""
-        return {"database": self.database, "storage": self.local_storage, "queue": self.queue}
+        return {"database": self.database, "storage": self.audio, "queue": self.queue}
+
+    def optional(self) -> Mapping[str, Check]:
+        """Return the checks of parts that the service can do without."""
+        return {} if isinstance(self.broker, MemoryBroker) else {"broker": self.wake_ups}
 
     def for_doctor(self) -> Mapping[str, Check]:
         return {**self.for_health(), "schema": self.schema, "decoder": self.decoding}
@@ -40,14 +50,23 @@ class PartChecks:
             raise RepositoryUnavailable(msg)
         return "up to date"
 
-    async def local_storage(self) -> str:
+    async def audio(self) -> str:
         await self.storage.check()
-        return f"{self.settings.recordings_dir} can be written to"
+        place = f"the bucket {self.settings.s3_bucket}" if self.settings.s3_enabled else self.settings.recordings_dir
+        return f"{place} can be written to"
 
     async def queue(self) -> str:
         depth = await self.jobs.depth()
-        note = "; REDIS_URL is not used by this release" if self.settings.redis_url else ""
-        return f"in the database: {depth.get('queued', 0)} queued, {depth.get('running', 0)} running{note}"
+        return f"in the database: {depth.get('queued', 0)} queued, {depth.get('running', 0)} running"
+
+    async def wake_ups(self) -> str:
+        try:
+            async with asyncio.timeout(BROKER_SECONDS):
+                return await self.broker.check()
+        except (Unavailable, TimeoutError) as error:
+            what = str(error) or f"no answer within {BROKER_SECONDS:g} seconds"
+            msg = f"{what}; workers find their work every few seconds without it"
+            raise BrokerUnavailable(msg) from error
 
     async def decoding(self) -> str:
         seconds = 0.0

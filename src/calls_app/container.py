@@ -1,6 +1,6 @@
 """Wiring: the only module that knows which adapter stands behind which port."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import uuid_utils.compat
@@ -14,7 +14,7 @@ from dishka import (
     provide,
     provide_all,
 )
-from taskiq import AsyncBroker
+from prometheus_client import CollectorRegistry
 
 from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
@@ -27,9 +27,14 @@ from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.storage.local import LocalStorage
+from calls_adapters.taskiq.broker import WakeUpBroker
 from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
+from calls_adapters.telemetry.prometheus import PrometheusTelemetry
+from calls_adapters.telemetry.readings import ReadingsCollector
+from calls_adapters.telemetry.tracing import LogContextOnly, Tracing
 from calls_app.checks import PartChecks
 from calls_app.liveness import liveness, worker_name
+from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.hookspecs import AnalysisOptions
@@ -46,6 +51,7 @@ from calls_core.ports import (
     JobQueue,
     NewId,
     RecordingStorage,
+    Telemetry,
     WakeUps,
     WorkerIsDead,
 )
@@ -60,6 +66,7 @@ from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.run_step import RunStep
+from calls_http.docs_pages import installed_version
 
 
 class UseCases(Provider):
@@ -83,6 +90,7 @@ class UseCases(Provider):
         ReprocessCall,
         PartChecks,
         RunStep,
+        Scrape,
         SearchCalls,
         SummarizeCalls,
     )
@@ -98,6 +106,7 @@ class Adapters(Provider):
     holds = provide(SqlHolds, provides=Holds)
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
+    readings = provide(ReadingsCollector)
 
     @provide
     async def database(self, settings: Settings) -> AsyncIterator[Database]:
@@ -109,15 +118,32 @@ class Adapters(Provider):
         await database.close()
 
     @provide
-    async def broker(self) -> AsyncIterator[AsyncBroker]:
-        broker = make_broker()
-        await broker.startup()
+    async def broker(self, settings: Settings) -> AsyncIterator[WakeUpBroker]:
+        try:
+            broker = make_broker(settings.wake_ups_url)
+        except ValueError as error:
+            raise SettingsError(f"{'BROKER_URL' if settings.broker_url else 'REDIS_URL'}: {error}") from None
         yield broker
         await broker.shutdown()
 
     @provide
-    def storage(self, settings: Settings) -> RecordingStorage:
-        return LocalStorage(settings.recordings_dir)
+    async def storage(self, settings: Settings) -> AsyncIterator[RecordingStorage]:
+        if not settings.s3_enabled:
+            yield LocalStorage(settings.recordings_dir)
+            return
+        from calls_adapters.storage.s3 import open_s3_storage  # noqa: PLC0415 (large, and needed by few)
+        from calls_adapters.storage.s3_client import S3Place  # noqa: PLC0415 (as above)
+
+        place = S3Place(
+            bucket=settings.s3_bucket,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+            region=settings.s3_region or "us-east-1",  # what services of one's own take for theirs
+            endpoint_url=settings.s3_endpoint,
+            public_endpoint_url=settings.s3_public_endpoint,
+        )
+        async with open_s3_storage(place) as storage:
+            yield storage
 
     @provide
     def decoder(self, options: AnalysisOptions) -> AudioDecoder:
@@ -162,6 +188,28 @@ class Adapters(Provider):
             raise SettingsError(str(error)) from None
 
     @provide
+    def registry(self) -> CollectorRegistry:
+        return CollectorRegistry()
+
+    @provide
+    def tracing(self, settings: Settings) -> Iterator[Tracing]:
+        tracing: Tracing = LogContextOnly()
+        if settings.otel_exporter_otlp_endpoint:
+            from calls_adapters.telemetry.opentelemetry import (  # noqa: PLC0415 (the SDK is slow to load)
+                OpenTelemetryTracing,
+                otlp_exporter,
+            )
+
+            exporter = otlp_exporter(settings.otel_exporter_otlp_endpoint)
+            tracing = OpenTelemetryTracing(settings.app_name, installed_version(), exporter)
+        yield tracing
+        tracing.close()
+
+    @provide
+    def telemetry(self, registry: CollectorRegistry, tracing: Tracing) -> Telemetry:
+        return PrometheusTelemetry(registry, tracing, installed_version())
+
+    @provide
     def clock(self) -> Clock:
         return lambda: datetime.now(UTC)
 
@@ -171,7 +219,7 @@ class Adapters(Provider):
 
     @provide
     def worker(
-        self, process: ProcessRecording, recover: RecoverWork, broker: AsyncBroker, settings: Settings
+        self, process: ProcessRecording, recover: RecoverWork, broker: WakeUpBroker, settings: Settings
     ) -> Worker:
         return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
 

@@ -18,7 +18,8 @@ def _without_colours(_logger: object, _method: str, event: structlog.typing.Even
 def configure_logging(settings: Settings) -> None:
     """Send every log line of this process through structlog: text for people, JSON for machines.
 
-    Lines carry what was bound to structlog's context, such as ``request_id`` and ``call_id``.
+    Lines carry what was bound to structlog's context: ``request_id`` in a request; ``call_id``, ``job_id`` and
+    ``attempt`` in a job, and ``analyzer`` in a step; ``trace_id`` where there is a trace.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,6 +46,13 @@ def configure_logging(settings: Settings) -> None:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": settings.log_level},
-        "loggers": {name: {"level": "WARNING"} for name in ("taskiq", "alembic", "aiosqlite", "httpcore2", "httpx2")},
+        "loggers": {
+            name: {"level": "WARNING"}  # botocore's tell the signatures of addresses that let anyone download
+            for name in ("taskiq", "alembic", "aiosqlite", "botocore", "httpcore2", "httpx2")
+        }
+        # They report, with traceback, each attempt to reach a server of which we tell once that it is down.
+        | {name: {"level": "CRITICAL"} for name in ("aio_pika", "aiormq")}
+        | {"opentelemetry": {"level": "ERROR"}},  # once a batch is lost; below that it tells of every retry
     }
     logging.config.dictConfig(config)
+    logging.captureWarnings(capture=True)

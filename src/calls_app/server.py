@@ -10,8 +10,10 @@ from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_app.checks import PartChecks
+from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
+from calls_core.ports import Telemetry
 from calls_http.app import litestar_app
 from calls_http.health import HealthChecks
 
@@ -35,10 +37,19 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
             yield
 
     async def checks() -> HealthChecks:
-        return HealthChecks((await container.get(PartChecks)).for_health())
+        parts = await container.get(PartChecks)
+        return HealthChecks(parts.for_health(), parts.optional())
+
+    async def metrics(accept: str) -> tuple[bytes, str]:
+        return await (await container.get(Scrape))(accept)
 
     app = litestar_app(
-        lifespan=[lifespan], health_checks=checks, max_upload_bytes=settings.max_upload_bytes, name=settings.app_name
+        lifespan=[lifespan],
+        health_checks=checks,
+        max_upload_bytes=settings.max_upload_bytes,
+        telemetry=container.get_sync(Telemetry),
+        expose_metrics=metrics,
+        name=settings.app_name,
     )
     setup_dishka(container, app)
     return app

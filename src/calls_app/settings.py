@@ -27,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_name: NonEmpty = "calls"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+    metrics_host: NonEmpty = "127.0.0.1"
+    metrics_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
 
     database_url: NonEmpty = EMBEDDED_DATABASE
     recordings_dir: Path = Path("data/recordings")
@@ -65,6 +67,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name.strip() for name in self.analyzers.split(",") if name.strip())
 
     @property
+    def wake_ups_url(self) -> str:
+        """The broker that carries wake-ups; with ``REDIS_URL`` alone, that Redis."""
+        return self.broker_url or self.redis_url or "memory://"
+
+    @property
+    def s3_endpoint(self) -> str | None:
+        """Where the S3 service is; None for Amazon's own."""
+        return _with_scheme(self.s3_endpoint_url, secure=self.s3_secure)
+
+    @property
+    def s3_public_endpoint(self) -> str | None:
+        """Where clients reach it, if that is elsewhere."""
+        return _with_scheme(self.s3_public_endpoint_url, secure=self.s3_secure)
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the database is a file of ours, which we may then migrate without asking."""
         return urlsplit(self.database_url).scheme.startswith("sqlite")
@@ -82,14 +99,16 @@ SECRETS: Final = frozenset({"database_url", "redis_url", "broker_url", "s3_secre
 OTHERS: Final = ("OTEL_",)
 """Beginnings of names that belong to others, however much they look like ours."""
 
-UNUSED: Final[Mapping[str, str]] = {
-    "redis_url": "workers find their work in the database",
-    "otel_exporter_otlp_endpoint": "no traces are sent",
+BROKERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "broker_url": ("memory", "redis", "rediss", "amqp", "amqps"),
+    "redis_url": ("redis", "rediss"),
 }
-"""Settings that are taken over from elsewhere and do nothing in this release; the start says so in the log."""
+
+S3_NEEDS: Final = ("s3_bucket", "s3_access_key", "s3_secret_key")
+S3_MAX_BYTES: Final = 10_000 * 8 * 1024**2
+"""Ten thousand parts of 8 MiB."""
 
 NOT_YET: Final[Mapping[str, str]] = {
-    "s3_enabled": "storage in S3 is not part of this release; leave it off and use RECORDINGS_DIR",
     "ai_base_url": "the analyzer ai is not part of this release; leave it empty",
     "auth_enabled": "accounts are not part of this release; listen on 127.0.0.1 behind a proxy of yours",
     "retention_days_audio": "retention is not part of this release; leave it empty",
@@ -144,15 +163,47 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
     for field, why in NOT_YET.items():
         if getattr(settings, field):
             raise SettingsError(f"{field.upper()}: {why}")
-    if settings.broker_url not in {"", "memory://"}:
-        raise SettingsError(
-            "BROKER_URL: only memory:// is part of this release; workers find their work in the database"
-        )
+    for field, schemes in BROKERS.items():
+        if (url := getattr(settings, field)) and urlsplit(url).scheme not in schemes:
+            raise SettingsError(f"{field.upper()}: must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
+    if (url := settings.otel_exporter_otlp_endpoint) and urlsplit(url).scheme not in {"http", "https"}:
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT: must begin with http:// or https://")
     scheme = urlsplit(settings.database_url).scheme.partition("+")[0]
     if scheme not in {"sqlite", "postgresql", "postgres"}:
         raise SettingsError("DATABASE_URL: must begin with sqlite:/// or postgresql://")
+    if settings.s3_enabled:
+        _refuse_half_an_s3(settings)
     if not settings.analyzer_names:
         raise SettingsError("ANALYZERS: name at least one, such as signal")
+
+
+def _refuse_half_an_s3(settings: Settings) -> None:
+    for field in S3_NEEDS if settings.s3_endpoint_url else (*S3_NEEDS, "s3_region"):
+        if not getattr(settings, field):
+            raise SettingsError(f"{field.upper()}: is needed with S3_ENABLED")
+    for field in ("s3_endpoint_url", "s3_public_endpoint_url"):
+        if (url := _with_scheme(getattr(settings, field), secure=True)) and not _is_origin(url):
+            raise SettingsError(f"{field.upper()}: must be like https://s3.example:9000 or s3.example:9000")
+    if settings.max_upload_bytes > S3_MAX_BYTES:
+        raise SettingsError(f"MAX_UPLOAD_BYTES: S3 takes at most {S3_MAX_BYTES}")
+
+
+def _with_scheme(url: str, *, secure: bool) -> str | None:
+    if not url or "://" in url:
+        return url.rstrip("/") or None
+    return f"{'https' if secure else 'http'}://{url.rstrip('/')}"
+
+
+def _is_origin(url: str) -> bool:
+    """Whether *url* is a scheme, a host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    rest = f"{host}:{port}" if port else host
+    return parts.scheme in {"http", "https"} and bool(host) and url.lower() == f"{parts.scheme}://{rest}"
 
 
 def _suggestion(name: str, cutoff: float, *, same_start: bool = False) -> str:

@@ -1,15 +1,11 @@
 """What happens before the first request or job."""
 
-import logging
-
 from dishka import AsyncContainer
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.schema import is_current
-from calls_app.settings import UNUSED, Settings, SettingsError
-from calls_core.ports import Analyzers
-
-_log = logging.getLogger("calls.startup")
+from calls_app.settings import Settings, SettingsError
+from calls_core.ports import Analyzers, RecordingStorage
 
 
 async def prepare(container: AsyncContainer, settings: Settings) -> None:
@@ -20,9 +16,7 @@ async def prepare(container: AsyncContainer, settings: Settings) -> None:
     """
     await container.get(Analyzers)
     await container.get(Database)
-    for field, why in UNUSED.items():
-        if getattr(settings, field):
-            _log.warning("%s is not used by this release: %s", field.upper(), why)
+    await container.get(RecordingStorage)
     if await is_current(settings.database_url):
         return
     if not settings.is_embedded:

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from taskiq import AsyncBroker
-
-from calls_adapters.taskiq.wake_ups import on_wake_up
+from calls_adapters.taskiq.broker import WakeUpBroker
+from calls_adapters.taskiq.wake_ups import heard
 from calls_core.errors import Unavailable
 from calls_core.job import JobId
 from calls_core.use_cases.process_recording import ProcessRecording
@@ -19,7 +19,6 @@ from calls_core.use_cases.recover_work import RecoverWork
 
 POLL_EVERY: Final = timedelta(seconds=5)
 GRACE: Final = timedelta(seconds=20)
-WAKE_UPS_KEPT: Final = 1000
 
 _log = logging.getLogger("calls.worker")
 
@@ -28,38 +27,48 @@ _log = logging.getLogger("calls.worker")
 class Worker:
     """Runs *concurrency* jobs at a time.
 
-    A wake-up only makes it look sooner; without any, it looks every few seconds. Stopping lets running jobs end for a
+    A wake-up only makes it look sooner; without any, it looks every few seconds. None is taken from the broker while
+    every slot is busy, so that it reaches a worker that has time. Stopping lets running jobs end for a
     while and then hands them back, which costs them no attempt.
     """
 
     process: ProcessRecording
     recover: RecoverWork
-    broker: AsyncBroker
+    broker: WakeUpBroker
     concurrency: int
     name: str
-    _hints: asyncio.Queue[JobId] = field(default_factory=lambda: asyncio.Queue(WAKE_UPS_KEPT))
+    _idle: deque[asyncio.Future[JobId]] = field(default_factory=deque)
+    _some_idle: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work in the background of the block."""
-        on_wake_up(self.broker, self._look)
-        sweeper = asyncio.create_task(self._sweep())
+        self.process.telemetry.slots(self.concurrency)
+        beside = [asyncio.create_task(self._sweep()), asyncio.create_task(self._listen())]
         slots = [asyncio.create_task(self._work(f"{self.name}/{n}")) for n in range(self.concurrency)]
         try:
             yield
         finally:
             self._stopping.set()
-            sweeper.cancel()
+            for task in beside:
+                task.cancel()
             await asyncio.wait(slots, timeout=GRACE.total_seconds())
             for slot in slots:
                 slot.cancel()
-            await asyncio.wait([sweeper, *slots], timeout=GRACE.total_seconds())
+            await asyncio.wait([*beside, *slots], timeout=GRACE.total_seconds())
 
-    async def _look(self, job_id: JobId) -> None:
-        if self._hints.full():
-            return  # every slot is busy and will look at the database by itself
-        self._hints.put_nowait(job_id)
+    async def _listen(self) -> None:
+        """Hand wake-ups to idle slots; one that comes when they have just found work by themselves is passed on."""
+        async with aclosing(heard(self.broker)) as wake_ups:
+            while True:
+                await self._some_idle.wait()
+                job_id = await anext(wake_ups)
+                if self._idle:
+                    self._idle.popleft().set_result(job_id)
+                else:
+                    await self.recover.wake_ups.wake(job_id)
+                self._note_idle()
 
     async def _work(self, slot: str) -> None:
         pause = POLL_EVERY.total_seconds()
@@ -71,15 +80,26 @@ class Worker:
                 _log.warning("cannot look for work: %s", error)
             except Exception:  # noqa: BLE001 (a worker outlives whatever a job does to it)
                 _log.exception("a job ended in an error of ours; the sweep will take it up")
-            await self._hint_or_stop(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, hides nothing)
+            await self._told_or_stop(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, hides nothing)
 
-    async def _hint_or_stop(self, seconds: float) -> None:
-        waits = [asyncio.create_task(self._hints.get()), asyncio.create_task(self._stopping.wait())]
+    async def _told_or_stop(self, seconds: float) -> None:
+        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        stopped: asyncio.Future[Any] = asyncio.create_task(self._stopping.wait())
+        self._idle.append(told)
+        self._note_idle()
         try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({told, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
+            stopped.cancel()
+            if told in self._idle:
+                self._idle.remove(told)
+            self._note_idle()
+
+    def _note_idle(self) -> None:
+        if self._idle:
+            self._some_idle.set()
+        else:
+            self._some_idle.clear()
 
     async def _sweep(self) -> None:
         while True:

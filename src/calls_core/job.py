@@ -51,7 +51,7 @@ class Job:
 
     *attempt* counts claims, not errors, so that a recording which kills its worker ends too. *deferrals* counts the
     times it was put back because something outside was down. *source* is where the recording must be pulled from
-    first, if it is not stored yet.
+    first, if it is not stored yet. *traceparent* (W3C) is the trace in which the job was made, if there is one.
     """
 
     id: JobId
@@ -62,10 +62,25 @@ class Job:
     attempt: int = 0
     deferrals: int = 0
     max_attempts: int = MAX_ATTEMPTS
+    traceparent: str | None = None
 
     @classmethod
-    def new(cls, job_id: UUID, call_id: CallId, now: datetime, source: PullSource | None = None) -> "Job":
-        return cls(id=JobId(job_id), call_id=call_id, created_at=now, deadline_at=now + DEADLINE, source=source)
+    def new(
+        cls,
+        job_id: UUID,
+        call_id: CallId,
+        now: datetime,
+        source: PullSource | None = None,
+        traceparent: str | None = None,
+    ) -> "Job":
+        return cls(
+            id=JobId(job_id),
+            call_id=call_id,
+            created_at=now,
+            deadline_at=now + DEADLINE,
+            source=source,
+            traceparent=traceparent,
+        )
 
     @property
     def is_last_attempt(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 from litestar import Litestar, Router
 from litestar.datastructures import State
 
+from calls_core.ports import Telemetry
 from calls_http.audio import audio_router
 from calls_http.bodies import PACE, Pace, PacedRequest
 from calls_http.calls import calls_router
@@ -16,6 +17,7 @@ from calls_http.edge import Edge, Lingering
 from calls_http.export import export_router
 from calls_http.health import HealthChecks, health_router
 from calls_http.ingest import ingest_router
+from calls_http.metrics import Expose, metrics_router
 from calls_http.problems import EXCEPTION_HANDLERS
 from calls_http.recordings import recordings_router, uploads_router
 from calls_http.transcripts import transcripts_router
@@ -28,6 +30,8 @@ def litestar_app(
     *,
     health_checks: Callable[[], Awaitable[HealthChecks]],
     max_upload_bytes: int,
+    telemetry: Telemetry,
+    expose_metrics: Expose,
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
     name: str = "Calls",
     pace: Pace | None = None,
@@ -51,6 +55,7 @@ def litestar_app(
                 request_max_body_size=max_upload_bytes + OVERHEAD,
             ),
             health_router(health_checks),
+            metrics_router(expose_metrics),
             docs_router,
         ],
         debug=False,
@@ -63,5 +68,5 @@ def litestar_app(
         request_max_body_size=JSON_LIMIT,
         state=State({PACE: pace or Pace()}),
     )
-    app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering())
+    app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering(), telemetry)
     return app

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, the access log, and answers that reach clients which are still sending."""
+"""The outermost layer: request ids, the access log, telemetry, and answers that reach clients still sending."""
 
 import asyncio
 import logging
@@ -15,10 +15,12 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from calls_core.errors import CallsError
+from calls_core.ports import Telemetry
 
 SANE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 SMALL_BODY: Final = 64 * 1024
-QUIET: Final = "/health/"
+QUIET: Final = ("/health/", "/metrics")
+"""Asked by machines, all the time: logged on DEBUG, and not traced."""
 
 _log = logging.getLogger("calls.http")
 
@@ -38,9 +40,10 @@ class Lingering:
 class Edge:
     """Wraps the whole application, so that unknown routes are covered too."""
 
-    def __init__(self, app: ASGIApp, lingering: Lingering) -> None:
+    def __init__(self, app: ASGIApp, lingering: Lingering, telemetry: Telemetry) -> None:
         self._app = app
         self._lingering = lingering
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -51,16 +54,23 @@ class Edge:
         request_id = offered if SANE_REQUEST_ID.fullmatch(offered) else uuid4().hex.encode()
         exchange = _Exchange(receive, send, headers, request_id, self._lingering)
         began = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+        quiet = scope["path"].startswith(QUIET)
+        parent = headers.get(b"traceparent", b"").decode("latin-1") or None
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id.decode()),
+            self._telemetry.request(str(scope["method"]), parent, traced=not quiet) as told,
+        ):
             try:
                 await self._app(scope, exchange.receive, exchange.send)
             except Exception as error:
                 if not exchange.status:
                     raise
                 _log_broken_off(error)
+            finally:
+                told.answered(scope.get("path_template"), exchange.status or 500)
             path = quote(scope["path"])  # not the query, which names people
             _log.log(
-                logging.DEBUG if path.startswith(QUIET) else logging.INFO,
+                logging.DEBUG if quiet else logging.INFO,
                 "%s %s %d",
                 scope.get("method"),
                 path,

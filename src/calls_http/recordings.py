@@ -6,6 +6,7 @@ from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
 from litestar import Request, get, post, put
+from litestar.datastructures import CacheControlHeader
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, HeaderParameter, QueryParameter
@@ -110,6 +111,7 @@ async def get_waveform(
 
 @get(
     "/calls/{call_id:uuid}/download",
+    cache_control=CacheControlHeader(no_store=True),  # the address is a key to the audio
     operation_class=operation(),
     responses=problems(404, 501),
     summary="Get an address to download the audio from",

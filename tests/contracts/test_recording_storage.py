@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,20 +17,41 @@ from hypothesis import strategies as st
 
 from calls_adapters.memory import MemoryStorage
 from calls_adapters.storage.local import LocalStorage
+from calls_adapters.storage.s3 import S3Storage, open_s3_storage
 from calls_core.errors import PresignedUrlsUnavailable, RecordingExists, RecordingNotFound, StorageUnavailable
 from calls_core.ports import RecordingStorage
+from tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.anyio
 
-STORAGES: dict[type[RecordingStorage], Callable[[Path], RecordingStorage]] = {
-    MemoryStorage: lambda _: MemoryStorage(),
-    LocalStorage: LocalStorage,
+Opened = AbstractAsyncContextManager[RecordingStorage]
+
+
+def memory(_: pytest.FixtureRequest) -> Opened:
+    return nullcontext(MemoryStorage())
+
+
+def local(request: pytest.FixtureRequest) -> Opened:
+    return nullcontext(LocalStorage(request.getfixturevalue("tmp_path")))
+
+
+def s3(request: pytest.FixtureRequest) -> Opened:
+    server: S3Server = request.getfixturevalue("s3_server")
+    return open_s3_storage(server.place(request.getfixturevalue("s3_bucket")))
+
+
+STORAGES: dict[type[RecordingStorage], Callable[[pytest.FixtureRequest], Opened]] = {
+    MemoryStorage: memory,
+    LocalStorage: local,
+    S3Storage: s3,
 }
+NEEDS = {S3Storage: [pytest.mark.requires("s3")]}
 
 
-@pytest.fixture(params=STORAGES, ids=lambda adapter: adapter.__name__)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> RecordingStorage:
-    return STORAGES[request.param](tmp_path)
+@pytest.fixture(params=[pytest.param(kind, id=kind.__name__, marks=NEEDS.get(kind, ())) for kind in STORAGES])
+async def storage(request: pytest.FixtureRequest) -> AsyncIterator[RecordingStorage]:
+    async with STORAGES[request.param](request) as opened:
+        yield opened
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
@@ -53,16 +75,12 @@ async def test_gives_back_what_was_put(storage: RecordingStorage) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(data=st.binary(max_size=50), start=st.integers(0, 60), length=st.none() | st.integers(0, 60))
-def test_reads_any_part(storage: RecordingStorage, data: bytes, start: int, length: int | None) -> None:
+async def test_reads_any_part(storage: RecordingStorage, data: bytes, start: int, length: int | None) -> None:
     """A part is what a slice of the bytes would be."""
     end = None if length is None else start + length
-
-    async def compare() -> None:
-        await storage.delete("k/k")
-        await storage.put("k/k", chunks(data))
-        assert await everything(storage, "k/k", start, end) == data[start:end]
-
-    asyncio.run(compare())
+    await storage.delete("k/k")
+    await storage.put("k/k", chunks(data))
+    assert await everything(storage, "k/k", start, end) == data[start:end]
 
 
 async def test_never_overwrites(storage: RecordingStorage) -> None:
@@ -91,8 +109,9 @@ async def test_half_an_upload_leaves_nothing(storage: RecordingStorage) -> None:
 async def test_says_what_it_does_not_have(storage: RecordingStorage) -> None:
     """Reading, and lending a file that is shorter than it was accepted, say so; deleting nothing is fine."""
     await storage.put("a/a", chunks(b"RIFF"))
-    with pytest.raises(RecordingNotFound):
-        await everything(storage, "no/no")
+    for end in (None, 4, 0):
+        with pytest.raises(RecordingNotFound):
+            await everything(storage, "no/no", 0, end)
     with pytest.raises(RecordingNotFound):
         async with storage.local_copy("a/a", 5):
             pass
@@ -122,10 +141,53 @@ async def test_is_well(storage: RecordingStorage) -> None:
 
 
 async def test_presigns_or_says_that_it_cannot(storage: RecordingStorage) -> None:
-    """Neither of these storages has addresses of its own."""
+    """Only S3 has addresses of its own; the others say so."""
     await storage.put("a/a", chunks(b"RIFF"))
-    with pytest.raises(PresignedUrlsUnavailable):
-        await storage.presign("a/a", "a.wav", "audio/wav", timedelta(minutes=1))
+    try:
+        presigned = await storage.presign("a/a", "a.wav", "audio/wav", timedelta(minutes=1))
+    except PresignedUrlsUnavailable:
+        assert not isinstance(storage, S3Storage)
+    else:
+        assert presigned.url.startswith("http")
+
+
+async def test_of_several_writers_of_a_key_one_wins(storage: RecordingStorage) -> None:
+    """All of them write at once: one is told that it stored its recording, and that is what is there."""
+    recordings = [bytes([number]) * 300_000 for number in range(6)]
+    told = await asyncio.gather(
+        *(storage.put("a/a", chunks(recording)) for recording in recordings), return_exceptions=True
+    )
+    won = [stored.sha256 for stored in told if not isinstance(stored, BaseException)]
+    assert [hashlib.sha256(await everything(storage, "a/a")).hexdigest()] == won
+    assert [type(refused) for refused in told if isinstance(refused, BaseException)] == [RecordingExists] * 5
+
+
+async def test_a_cancelled_upload_leaves_nothing(storage: RecordingStorage) -> None:
+    """When the request is cancelled because its client is gone, nothing is stored and the key is free."""
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"RI"
+        begun.set()
+        await asyncio.Event().wait()
+
+    upload = asyncio.create_task(storage.put("a/a", endless()))
+    await begun.wait()
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    assert await storage.clear_leftovers() == 0
+    await storage.put("a/a", chunks(b"again"))
+
+
+async def test_a_copy_is_private_and_a_reader_may_leave(storage: RecordingStorage) -> None:
+    """Only the service's user may read what is lent, and whoever has heard enough leaves in the middle."""
+    await storage.put("a/a", chunks(bytes(2_000_000)))
+    async with storage.local_copy("a/a", 2_000_000) as path:
+        assert isinstance(storage, MemoryStorage) or path.stat().st_mode & 0o777 == 0o600
+    async with storage.read("a/a") as pieces:
+        assert await anext(pieces)
+    assert len(await everything(storage, "a/a", 1_999_990)) == 10
 
 
 def test_no_adapter_is_left_out() -> None:

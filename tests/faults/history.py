@@ -1,82 +1,87 @@
-"""What clients were told, held against what is there afterwards (Jepsen's sets)."""
+"""What clients were told, and what is there afterwards: the two sides that ``checker.py`` compares."""
 
-import hashlib
-import time
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import httpx2
-
-from tests.servers.service import Service
-
-QUIET_LIMIT_SEC: Final = 60.0
+from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass
-class History:
-    """*accepted* maps the ids of calls whose upload was answered with 2xx to the SHA-256 of what was sent."""
+class Answer(StrEnum):
+    """What a client may believe of its upload: it is there, it is not, it is gone again, or nobody knows."""
 
-    accepted: dict[str, str] = field(default_factory=dict)
-    registered: dict[str, str] = field(default_factory=dict)
-    unknown: int = 0
-
-    def upload(self, client: httpx2.Client, audio: bytes, name: str) -> None:
-        """Register a call and send its recording, noting what was answered."""
-        try:
-            fields = {"caller": name, "receiver": "101", "started_at": "2026-01-01T00:00:00Z"}
-            call = client.post("/calls", json=fields)
-            if not call.is_success:
-                return
-            call_id = call.json()["id"]
-            self.registered[call_id] = hashlib.sha256(audio).hexdigest()
-            answer = client.post(f"/calls/{call_id}/recording", files={"file": (f"{name}.wav", audio)})
-            if answer.status_code == 202:
-                self.accepted[call_id] = answer.json()["sha256"]
-        except httpx2.TransportError:
-            self.unknown += 1
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    ERASED = "erased"
+    UNKNOWN = "unknown"
 
 
-def settled(service: Service, history: History) -> dict[str, dict[str, Any]]:
-    """Wait until nothing is being processed any more; return every registered call by its id."""
-    deadline = time.monotonic() + QUIET_LIMIT_SEC
-    with service.client() as client:
-        while True:
-            calls = {call_id: client.get(f"/calls/{call_id}").json() for call_id in history.registered}
-            busy = [call_id for call_id, call in calls.items() if call["status"] == "processing"]
-            if not busy:
-                return calls
-            assert time.monotonic() < deadline, f"still processing: {busy}\n{service.log.read_text()[-4000:]}"
-            time.sleep(0.1)
+@dataclass(slots=True, kw_only=True)
+class Upload:
+    """One recording that a client sent, as often as it took.
+
+    *key* is the ``external_id`` of its call, *sha256* that of the bytes sent, *ends* the status that its call must come
+    to. *reprocessed* counts how often somebody asked for that.
+    """
+
+    key: str
+    sha256: str
+    answer: Answer = Answer.UNKNOWN
+    call_id: str | None = None
+    ends: str = "ready"
+    reprocessed: int = 0
 
 
-def check(service: Service, history: History) -> None:
-    """Assert that nothing accepted was lost, nothing came twice, and nothing was left lying about."""
-    calls = settled(service, history)
-    with service.client() as client:
-        assert client.get("/calls?limit=1").json()["total"] >= len(history.registered)
-        lost_workers = [key for key, call in calls.items() if (call["failure"] or {}).get("code") == "worker-lost"]
-        if lost_workers:
-            # Killed five times over the same recording, by chance: told with its reason, and whole after reprocessing.
-            for call_id in lost_workers:
-                client.post(f"/calls/{call_id}/reprocess").raise_for_status()
-            calls = settled(service, history)
-        for call_id, sha256 in history.accepted.items():
-            assert calls[call_id]["status"] == "ready", calls[call_id]
-            assert hashlib.sha256(client.get(f"/calls/{call_id}/recording/audio").content).hexdigest() == sha256
-        for call_id, call in calls.items():
-            recording = client.get(f"/calls/{call_id}/recording")
-            assert recording.is_success == (call["status"] != "created"), (call, recording.text)
-            if recording.is_success:
-                assert recording.json()["sha256"] == history.registered[call_id]
-        with_audio = sum(call["status"] != "created" for call in calls.values())
-        _wait_until_tidy(service, with_audio)
+class CallRow(NamedTuple):
+    id: str
+    key: str | None
+    status: str
+    failure: str | None
 
 
-def _wait_until_tidy(service: Service, recordings: int) -> None:
-    """The sweep removes what belongs to no recording once its hold has ended."""
-    deadline = time.monotonic() + QUIET_LIMIT_SEC
-    while len(files := service.files()) != recordings:
-        assert len(files) > recordings, "audio is missing"
-        assert time.monotonic() < deadline, f"{len(files)} files for {recordings} recordings"
-        time.sleep(0.1)
-    assert not [name for name in files if name.endswith(".part")]
+class RecordingRow(NamedTuple):
+    call_id: str
+    sha256: str
+    storage_key: str
+
+
+class StepRow(NamedTuple):
+    call_id: str
+    analyzer: str
+    status: str
+
+
+class FindingRow(NamedTuple):
+    call_id: str
+    analyzer: str
+
+
+class JobRow(NamedTuple):
+    id: str
+    call_id: str
+    state: str
+
+
+class EventRow(NamedTuple):
+    id: str
+    call_id: str
+    type: str
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What is there, row by row, so that nothing is hidden by a key.
+
+    *files* maps whatever the storage holds, half-written things included, to the SHA-256 of its bytes. *served* maps
+    the ids of calls to the SHA-256 of the audio that the API gives out; *listed* has the ids of all pages of the list.
+    None means that nobody looked.
+    """
+
+    calls: list[CallRow] = field(default_factory=list)
+    recordings: list[RecordingRow] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    findings: list[FindingRow] = field(default_factory=list)
+    jobs: list[JobRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
+    files: dict[str, str] | None = None
+    served: dict[str, str] | None = None
+    listed: list[str] | None = None

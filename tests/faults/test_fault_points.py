@@ -1,18 +1,30 @@
 """Dying at every named place of the way that a recording takes."""
 
 import ast
+import itertools
+import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import pytest
 
 import calls_adapters
 import calls_core
-from tests.faults.history import History, check
+from tests.faults.clients import Clients
+from tests.faults.conftest import Stacks
+from tests.faults.history import Answer
+from tests.faults.observing import settled
 from tests.servers.service import Service
 
 AUDIO: Final = Path(__file__).parents[1] / "e2e" / "beep.wav"
+S3_PART_BYTES: Final = 8 * 1024**2
+
+DATABASES: Final = ("sqlite", "postgres")
+BROKERS: Final = ("memory", "redis", "rabbitmq")
+STORAGES: Final = ("local", "s3")
+ONLY_ON: Final = {"fs": ("local",), "s3": ("s3",)}
+"""The storage that has the fault points of this beginning."""
 
 
 def named_points() -> list[str]:
@@ -28,31 +40,60 @@ def named_points() -> list[str]:
     return sorted({str(ast.literal_eval(call.args[0])) for call in calls})
 
 
-@pytest.mark.parametrize("point", named_points())
-def test_dying_at_a_fault_point_loses_nothing(service: Service, point: str) -> None:
+def combinations() -> list[Any]:
+    """Return fault points with what they are tried on: every pair of any two, or all there are when soaking.
+
+    Each point meets each broker; databases and storages take turns, so that each point meets both of them, too.
+    """
+    chosen = []
+    for number, point in enumerate(named_points()):
+        storages = ONLY_ON.get(point.partition(".")[0], STORAGES)
+        if os.environ.get("CALLS_SOAK"):
+            stacks = list(itertools.product(DATABASES, BROKERS, storages))
+        else:
+            stacks = [
+                (DATABASES[(number + turn) % 2], broker, storages[(number // 2 + turn) % len(storages)])
+                for turn, broker in enumerate(BROKERS)
+            ]
+        chosen += [pytest.param(point, *stack, id="-".join((point, *stack)), marks=_needs(*stack)) for stack in stacks]
+    return chosen
+
+
+def _needs(*names: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.requires(name) for name in names if name not in {"memory", "local"}]
+
+
+@pytest.mark.parametrize(("point", "database", "broker", "storage"), combinations())
+def test_dying_at_a_fault_point_loses_nothing(
+    point: str, database: str, broker: str, storage: str, stacks: Stacks, tmp_path: Path
+) -> None:
     """The process dies there and is started again: what was accepted ends ready, and nothing else stays."""
-    history = History()
+    stack = stacks(database, broker, storage)
+    service = Service(tmp_path, stack.database_url, **stack.variables)
+    clients = Clients(lambda _number: service.client())
+    padding = bytes(S3_PART_BYTES if point == "s3.part_sent" else 1)
     service.start(fault=f"{point}:kill:2")
     try:
-        with service.client() as client:
-            for number in range(3):
-                history.upload(client, AUDIO.read_bytes() + bytes(number), f"call-{number}")
-            if point == "api.erased":
-                erased = list(history.registered)[:2]
-                for call_id in erased:
-                    history.accepted.pop(call_id, None)
-                    history.registered.pop(call_id)
-                    try_to_erase(service, call_id)
+        for number in range(3):
+            audio = AUDIO.read_bytes() + padding + bytes([number])
+            clients.upload(f"call-{number}", audio, at_once=number == 2)
+        if point == "api.erased":
+            try_to_erase(service, clients)
         assert service.wait_until_dead() == -9, f"{point} was never reached"
         service.start()
-        check(service, history)
+        with service.client() as client:
+            verdict = settled(clients.uploads, client, stack.database_url, stack.files)
+        assert not verdict.violations, (verdict.violations, service.log.read_text()[-4000:])
+        assert not clients.unclear
     finally:
         service.kill()
 
 
-def try_to_erase(service: Service, call_id: str) -> None:
-    with service.client() as client:
-        try:
-            client.delete(f"/calls/{call_id}")
-        except httpx2.TransportError:
-            return
+def try_to_erase(service: Service, clients: Clients) -> None:
+    for upload in clients.uploads[:2]:
+        upload.answer = Answer.ERASED
+        with service.client() as client:
+            try:
+                client.delete(f"/calls/{upload.call_id}")
+            except httpx2.TransportError:
+                return

@@ -20,6 +20,7 @@ from calls_adapters.memory import (
     MemoryIntakeSwitch,
     MemoryJobQueue,
     MemoryStorage,
+    MemoryTelemetry,
     MemoryWakeUps,
 )
 from calls_core.call import Call
@@ -38,6 +39,7 @@ from calls_core.ports import (
     IntakeSwitch,
     NewId,
     RecordingStorage,
+    Telemetry,
     WakeUps,
 )
 from calls_core.recording import CallId, Recording
@@ -105,6 +107,7 @@ class MemoryService:
         self.search: CallSearch = MemoryCallSearch(self.database)
         self.jobs = MemoryJobQueue(self.database, self.clock)
         self.wake_ups = MemoryWakeUps()
+        self.telemetry = MemoryTelemetry()
 
     def forget(self) -> None:
         """Be as new; bytes in the storage stay, but nothing leads to them any more."""
@@ -135,6 +138,7 @@ class MemoryService:
             IntakeSwitch: MemoryIntakeSwitch(self.database),
             RecordingStorage: self.storage,
             WakeUps: self.wake_ups,
+            Telemetry: self.telemetry,
             Analyzers: Analyzers(self.analyzers),
             Patience: Patience(),
             UploadLimits: UploadLimits(max_bytes=self.max_upload_bytes),
@@ -167,6 +171,8 @@ class MemoryService:
         app = litestar_app(
             health_checks=checks,
             max_upload_bytes=self.max_upload_bytes,
+            telemetry=self.telemetry,
+            expose_metrics=_no_metrics,
             pace=self.pace,
             lingering=self.lingering,
         )
@@ -190,6 +196,10 @@ class MemoryService:
         call = (await self.calls.get(key)).finish_processing(recording, self.now)
         await self.jobs.finish(claim, call, recording, [], fresh=[step.analyzer for step in recording.steps])
         return call, recording
+
+
+async def _no_metrics(_accept: str) -> tuple[bytes, str]:
+    return b"# EOF\n", "text/plain; version=0.0.4; charset=utf-8"
 
 
 def _giving(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from calls_core.findings import Facts, Transcript
+from calls_core.ports import PresignedUrl
 from calls_core.recording import MEDIA_TYPES
 from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, Named
 from tests.http.test_calls import register
@@ -287,6 +289,26 @@ async def test_a_transcript_without_segments_is_one_cue() -> None:
         await memory.finish(call["id"], {"words": Transcript(text="hi")})
         answer = await client.get(f"/calls/{call['id']}/transcript?format=vtt")
         assert answer.text == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nhi\n"
+
+
+async def test_with_s3_the_download_is_an_address_for_a_while(
+    client: Client, memory: MemoryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 with the address and when it expires, which no cache may keep."""
+    asked: list[tuple[object, ...]] = []
+
+    async def presign(*arguments: object) -> PresignedUrl:
+        asked.append(arguments)
+        return PresignedUrl("https://s3.example/calls/a?X-Amz-Signature=1", datetime(2026, 11, 22, 9, 45, tzinfo=UTC))
+
+    monkeypatch.setattr(memory.storage, "presign", presign)
+    call = await register(client)
+    await client.post(f"/calls/{call['id']}/recording", files={"file": ("Запись.wav", AUDIO)})
+    answer = await client.get(f"/calls/{call['id']}/download")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    address = "https://s3.example/calls/a?X-Amz-Signature=1"
+    assert answer.json() == {"url": address, "expires_at": "2026-11-22T09:45:00Z"}
+    assert asked[0][1:3] == ("Запись.wav", "audio/wav")
 
 
 async def test_without_s3_the_download_names_the_audio(client: Client) -> None:

@@ -136,6 +136,12 @@ class PostgresServer:
         while any(_runs(pid) for pid in family):
             time.sleep(0.001)
 
+    @property
+    def pid(self) -> int:
+        """The first of its processes, of which all others are children."""
+        assert self._process is not None
+        return self._process.pid
+
     def create_database(self, template: str | None = None) -> str:
         """Make a database, a copy of the one at the URL *template* if given, and return its URL.
 

@@ -37,6 +37,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("WORKER_CONCURRENCY", "1000"),
         ("DATABASE_URL", "mysql://x/y"),
         ("BROKER_URL", "ftp://x"),
+        ("BROKER_URL", "sqs://x"),
+        ("REDIS_URL", "memory://"),
+        ("REDIS_URL", "localhost:6379"),
         ("ANALYZERS", ","),
     ],
 )
@@ -63,9 +66,69 @@ def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", NOT_YET)
 def test_what_this_release_cannot_do_is_refused(field: str) -> None:
     """A setting that would promise more than there is stops the start and says so."""
-    value = {"s3_enabled": "true", "auth_enabled": "true"}.get(field, "1")
+    value = {"auth_enabled": "true"}.get(field, "1")
     with pytest.raises(SettingsError, match="not part of this release"):
         load_settings({field.upper(): value})
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "memory://"),
+        ({"REDIS_URL": "redis://cache"}, "redis://cache"),
+        ({"REDIS_URL": "redis://cache", "BROKER_URL": "amqps://mq/calls"}, "amqps://mq/calls"),
+        ({"REDIS_URL": "redis://cache", "BROKER_URL": "memory://"}, "memory://"),
+        ({"BROKER_URL": "rediss://:secret@cache:6380/2"}, "rediss://:secret@cache:6380/2"),
+    ],
+)
+def test_the_broker_is_chosen_by_its_url(variables: dict[str, str], url: str) -> None:
+    """BROKER_URL decides; a REDIS_URL alone, as older set-ups have it, is the broker."""
+    assert load_settings(variables).wake_ups_url == url
+
+
+S3 = {"S3_ENABLED": "true", "S3_BUCKET": "calls", "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret"}
+MINIO = S3 | {"S3_ENDPOINT_URL": "minio:9000"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint", "public"),
+    [
+        (S3 | {"S3_REGION": "eu-central-1"}, None, None),
+        (MINIO, "https://minio:9000", None),
+        (MINIO | {"S3_SECURE": "false"}, "http://minio:9000", None),
+        (
+            MINIO | {"S3_SECURE": "false", "S3_PUBLIC_ENDPOINT_URL": "https://s3.example/"},
+            "http://minio:9000",
+            "https://s3.example",
+        ),
+        (S3 | {"S3_ENDPOINT_URL": "http://[::1]:9000"}, "http://[::1]:9000", None),
+    ],
+)
+def test_where_the_bucket_is(variables: dict[str, str], endpoint: str | None, public: str | None) -> None:
+    """Without an address it is Amazon; an address may come without a scheme, as MinIO's does: S3_SECURE chooses it."""
+    settings = load_settings(variables)
+    assert (settings.s3_endpoint, settings.s3_public_endpoint) == (endpoint, public)
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        (MINIO | {"S3_BUCKET": ""}, "S3_BUCKET"),
+        (MINIO | {"S3_ACCESS_KEY": ""}, "S3_ACCESS_KEY"),
+        (MINIO | {"S3_SECRET_KEY": ""}, "S3_SECRET_KEY"),
+        (S3, "S3_REGION"),
+        (MINIO | {"S3_ENDPOINT_URL": "http://minio:9000/calls"}, "S3_ENDPOINT_URL"),
+        (MINIO | {"S3_ENDPOINT_URL": "ftp://minio"}, "S3_ENDPOINT_URL"),
+        (MINIO | {"S3_ENDPOINT_URL": "http://user:pass@minio"}, "S3_ENDPOINT_URL"),
+        (MINIO | {"S3_ENDPOINT_URL": "http://minio:none"}, "S3_ENDPOINT_URL"),
+        (MINIO | {"S3_PUBLIC_ENDPOINT_URL": "https://"}, "S3_PUBLIC_ENDPOINT_URL"),
+        (MINIO | {"MAX_UPLOAD_BYTES": "100000000000"}, "MAX_UPLOAD_BYTES"),
+    ],
+)
+def test_half_an_s3_is_refused(variables: dict[str, str], named: str) -> None:
+    """What is missing or malformed is named at the start, not at the first upload."""
+    with pytest.raises(SettingsError, match=f"^{named}: "):
+        load_settings(variables)
 
 
 def test_an_empty_value_means_the_default() -> None:

@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 
-from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker, on_wake_up
+from calls_adapters.memory import MemoryTelemetry
+from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, heard, make_broker
 from calls_app import worker as module
 from calls_app.worker import Worker
 from calls_core.errors import RepositoryUnavailable
-from calls_core.job import JobId
 from calls_core.ports import Audio
 from tests.unit.core.conftest import FACTS, Scene, Scripted
 
@@ -25,7 +24,7 @@ async def ended(scene: Scene, call_id: object) -> str:
 
 
 def worker(scene: Scene, concurrency: int = 2) -> Worker:
-    return Worker(scene.process, scene.recover, make_broker(), concurrency, "worker")
+    return Worker(scene.process, scene.recover, make_broker("memory://"), concurrency, "worker")
 
 
 async def test_a_wake_up_makes_it_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +35,7 @@ async def test_a_wake_up_makes_it_look_at_once(monkeypatch: pytest.MonkeyPatch) 
     async with crew.running():
         await asyncio.sleep(0)
         call = await scene.uploaded()
-        await TaskiqWakeUps(crew.broker).wake(scene.wake_ups.sent[0])
+        await TaskiqWakeUps(crew.broker, MemoryTelemetry()).wake(scene.wake_ups.sent[0])
         assert await ended(scene, call.id) == "ready"
 
 
@@ -85,7 +84,7 @@ async def test_it_works_on_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     crew = worker(scene, 3)
     async with crew.running():
         for job_id in scene.wake_ups.sent * 3:
-            await TaskiqWakeUps(crew.broker).wake(job_id)
+            await TaskiqWakeUps(crew.broker, MemoryTelemetry()).wake(job_id)
         assert {await ended(scene, call.id) for call in calls} == {"ready"}
     assert most == 3
 
@@ -108,16 +107,23 @@ async def test_stopping_hands_back_what_takes_too_long(monkeypatch: pytest.Monke
     assert (stored.state, stored.job.attempt) == ("queued", 0)
 
 
-async def test_a_wake_up_that_cannot_be_sent_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """A broker that is down is logged; the sender goes on."""
-    broker = make_broker()
+async def test_what_comes_while_all_are_busy_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without a free slot takes no wake-up from the broker, where an idle one would hear it."""
+    monkeypatch.setattr(module, "POLL_EVERY", timedelta(hours=1))
+    started, release = asyncio.Event(), asyncio.Event()
 
-    async def down(_: object) -> None:
-        raise ConnectionError("no broker")
+    async def work(_: Audio) -> object:
+        started.set()
+        await release.wait()
+        return FACTS
 
-    broker.kick = down  # type: ignore[method-assign]
-    await TaskiqWakeUps(broker).wake(JobId(uuid4()))
-    assert caplog.text == "", "without a worker in this process nobody could hear it"
-    on_wake_up(broker, worker(Scene())._look)  # noqa: SLF001 (what running() does)
-    await TaskiqWakeUps(broker).wake(JobId(uuid4()))
-    assert "was not sent" in caplog.text
+    scene = Scene(Scripted(act=work))
+    crew = worker(scene, 1)
+    call = await scene.uploaded()
+    async with crew.running():
+        await started.wait()
+        await TaskiqWakeUps(crew.broker, MemoryTelemetry()).wake(scene.wake_ups.sent[0])
+        async with asyncio.timeout(1):
+            assert await anext(heard(crew.broker)) == scene.wake_ups.sent[0]
+        release.set()
+        assert await ended(scene, call.id) == "ready"

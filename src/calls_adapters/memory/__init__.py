@@ -6,6 +6,7 @@ from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
 from calls_adapters.memory.search import MemoryCallSearch
 from calls_adapters.memory.storage import MemoryStorage
+from calls_adapters.memory.telemetry import MemoryTelemetry
 from calls_adapters.memory.wake_ups import MemoryWakeUps
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "MemoryIntakeSwitch",
     "MemoryJobQueue",
     "MemoryStorage",
+    "MemoryTelemetry",
     "MemoryWakeUps",
 ]

@@ -117,6 +117,10 @@ class MemoryJobQueue(JobQueue):
         states = Counter(stored.state for stored in self._database.jobs.values())
         return {state.value: states[state] for state in (JobState.QUEUED, JobState.RUNNING)}
 
+    async def oldest(self) -> datetime | None:
+        live = (s.job.created_at for s in self._database.jobs.values() if s.state is not JobState.DONE)
+        return min(live, default=None)
+
     def _in_order(self) -> Iterator[StoredJob]:
         return iter(sorted(self._database.jobs.values(), key=lambda stored: (stored.run_at, stored.job.id)))
 

@@ -37,6 +37,9 @@ _FAILURES: Final = (
     OSError,
 )
 
+_AWAY: Final = ("08", "53", "57", "58")
+"""Classes of SQLSTATE: no connection, no resources, an operator at work (a start or a stop), an error of the system."""
+
 
 @contextmanager
 def database_errors() -> Iterator[None]:
@@ -59,5 +62,6 @@ def database_errors() -> Iterator[None]:
 def _is_outage(error: Exception) -> bool:
     """Tell a database that is away from a fault of ours, which belongs into the log with its trace."""
     if isinstance(error, exc.DBAPIError):
-        return error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
+        is_away = str(getattr(error.orig, "sqlstate", "")).startswith(_AWAY)
+        return is_away or error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
     return not isinstance(error, exc.StatementError)

@@ -1,7 +1,7 @@
 """The queue of record in a relational database."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, null, or_, s
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.rows import call_changes, claim_from, storable
-from calls_adapters.sql.tables import LIVE, calls, jobs
-from calls_adapters.sql.writing import accept, store_events, store_findings, store_steps
+from calls_adapters.sql.rows import claim_from, storable
+from calls_adapters.sql.tables import LIVE, jobs
+from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps
 from calls_core.call import Call
 from calls_core.errors import LeaseLost, Reason
 from calls_core.events import Event
@@ -83,7 +83,7 @@ class SqlJobQueue(JobQueue):
         async with self._database.write() as connection:
             done = await connection.execute(update(jobs).where(_held(claim)).values(ended))
             _require_held(claim, done.rowcount)
-            await connection.execute(update(calls).where(calls.c.id == call.id).values(call_changes(call)))
+            await save_call(connection, call)
             if recording is not None:
                 names = [step.analyzer for step in recording.steps]
                 await store_steps(self._database, connection, recording, names)
@@ -133,6 +133,11 @@ class SqlJobQueue(JobQueue):
         async with self._database.one() as connection:
             rows = (await connection.execute(counted.group_by(jobs.c.state))).all()
         return {"queued": 0, "running": 0} | {row.state: row.jobs for row in rows}
+
+    async def oldest(self) -> datetime | None:
+        async with self._database.one() as connection:
+            oldest: datetime | None = await connection.scalar(select(func.min(jobs.c.created_at)).where(LIVE))
+        return oldest
 
     def _is_due(self) -> ColumnElement[bool]:
         now = self._database.now()

@@ -183,6 +183,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "token": 0,
         "source_url": job.source.url if job.source else None,
         "source_filename": job.source.filename if job.source else None,
+        "traceparent": job.traceparent,
         "created_at": job.created_at,
     }
 
@@ -197,6 +198,7 @@ def claim_from(row: RowMapping) -> Claim:
         attempt=row["attempt"],
         deferrals=row["deferrals"],
         max_attempts=row["max_attempts"],
+        traceparent=row["traceparent"],
     )
     return Claim(job=job, token=row["token"], worker=row["lease_owner"])
 

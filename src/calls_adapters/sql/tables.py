@@ -193,6 +193,7 @@ jobs: Final = Table(
     Column("announced_at", UtcDateTime),
     Column("source_url", Text),
     Column("source_filename", Text),
+    Column("traceparent", Text),
     Column("error_code", Text),
     Column("error_detail", Text),
     Column("created_at", UtcDateTime, nullable=False),

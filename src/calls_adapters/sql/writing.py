@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
-from sqlalchemy import Insert, func, insert, literal, select, update
+from sqlalchemy import Insert, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import (
+    call_changes,
     call_row,
     event_rows,
     finding_rows,
@@ -40,6 +43,11 @@ from calls_core.search import search_key
 
 PLACES_PER_SECOND: Final = 2**24
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Put together once: that takes longer than PostgreSQL needs for them.
+_ADD_EVENTS: Final = insert(events)
+_SAVE_CALL: Final = update(calls).where(calls.c.id == bindparam("saved_id"))
+_SAVE_RECORDING: Final = update(recordings).where(recordings.c.id == bindparam("saved_id"))
 
 
 async def store_call(database: Database, connection: AsyncConnection, call: Call) -> bool:
@@ -78,7 +86,12 @@ def _insert_place(call: Call) -> Insert:
 
 async def store_events(connection: AsyncConnection, happened: Sequence[Event]) -> None:
     if happened:
-        await connection.execute(insert(events), event_rows(happened))
+        await connection.execute(_ADD_EVENTS, event_rows(happened))
+
+
+async def save_call(connection: AsyncConnection, call: Call) -> None:
+    """Write what may have changed of a call that nobody else can change meanwhile."""
+    await connection.execute(_SAVE_CALL, {"saved_id": call.id, **call_changes(call)})
 
 
 async def store_job(connection: AsyncConnection, job: Job) -> None:
@@ -114,11 +127,7 @@ async def store_steps(
     rows = step_rows(recording, analyzers)
     if not rows:
         return
-    statement = database.insert(steps)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in steps.primary_key.columns}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=list(steps.primary_key.columns), set_=changed), rows
-    )
+    await connection.execute(_upsert(steps, is_postgres=database.is_postgres), rows)
 
 
 async def store_findings(
@@ -126,14 +135,18 @@ async def store_findings(
 ) -> None:
     """Store the findings of *analyzers*, and when the recording was changed."""
     rows = finding_rows(recording, analyzers)
-    changes: dict[str, object] = {"updated_at": recording.updated_at}
+    changes: dict[str, object] = {"saved_id": recording.id, "updated_at": recording.updated_at}
     if any(isinstance(recording.findings.get(name), Transcript) for name in analyzers):
         changes["said"] = said(recording)
-    await connection.execute(update(recordings).where(recordings.c.id == recording.id).values(changes))
-    if not rows:
-        return
-    statement = database.insert(findings)
-    changed = {name: statement.excluded[name] for name in ("version", "kind", "payload")}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=list(findings.primary_key.columns), set_=changed), rows
-    )
+    await connection.execute(_SAVE_RECORDING, changes)
+    if rows:
+        await connection.execute(_upsert(findings, is_postgres=database.is_postgres), rows)
+
+
+@cache
+def _upsert(table: Table, *, is_postgres: bool) -> Insert:
+    """Return an INSERT of whole rows, which overwrites those of the same key; putting it together takes a while."""
+    statement = postgresql.insert(table) if is_postgres else sqlite.insert(table)
+    key = table.primary_key.columns
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

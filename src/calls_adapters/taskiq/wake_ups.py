@@ -2,52 +2,106 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from taskiq import AsyncBroker, InMemoryBroker
 from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 
+from calls_adapters.taskiq.broker import MemoryBroker, WakeUpBroker
 from calls_core.job import JobId
-from calls_core.ports import WakeUps
+from calls_core.ports import Telemetry, WakeUps
 
 TASK: Final = "calls.wake"
-SEND_SECONDS: Final = 5.0
+SEND_SECONDS: Final = 2.0
+PROBE_SECONDS: Final = 2.0
 
 _log = logging.getLogger("calls.wake_ups")
 
 
 class TaskiqWakeUps(WakeUps):
-    """Sends "look at job N" to whichever worker listens."""
+    """Sends "look at job N" to whichever worker listens.
 
-    def __init__(self, broker: AsyncBroker) -> None:
+    While the broker does not take them, one in ``PROBE_SECONDS`` is tried, and nobody waits for the others.
+    """
+
+    def __init__(self, broker: WakeUpBroker, telemetry: Telemetry) -> None:
         self._broker = broker
+        self._telemetry = telemetry
+        self._failing = False
+        self._next_probe = 0.0
 
     async def wake(self, job_id: JobId) -> None:
-        if isinstance(self._broker, InMemoryBroker) and self._broker.find_task(TASK) is None:
-            return  # no worker in this process listens, and those elsewhere cannot
+        with self._telemetry.span("wake up", job_id=str(job_id)) as span:
+            failure = await self._send(job_id)
+            span.tell(outcome="sent" if failure is None else "failed")
+        self._telemetry.wake_up(sent=failure is None)
+        self._note(failure)
+
+    async def _send(self, job_id: JobId) -> str | None:
+        """Return why the wake-up was not sent, None if it was."""
+        if self._failing:
+            now = time.monotonic()
+            if now < self._next_probe:
+                return "the broker did not answer a moment ago"
+            self._next_probe = now + PROBE_SECONDS
         kicker: AsyncKicker[[str], None] = AsyncKicker(task_name=TASK, broker=self._broker, labels={})
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await kicker.kiq(str(job_id))
-        except (SendTaskError, TimeoutError, OSError) as error:
-            _log.warning("wake-up for job %s was not sent: %s", job_id, error.__cause__ or error)
+        except TimeoutError:
+            return f"no answer within {SEND_SECONDS:g} seconds"
+        except SendTaskError as error:
+            return str(error.__cause__ or error)
+        return None
+
+    def _note(self, failure: str | None) -> None:
+        if failure is not None and not self._failing:
+            _log.warning("wake-ups are not sent, workers find their work by looking for it: %s", failure)
+            self._next_probe = time.monotonic() + PROBE_SECONDS
+        if failure is None and self._failing:
+            _log.info("wake-ups are sent again")
+        self._failing = failure is not None
 
 
-def make_broker() -> AsyncBroker:
-    """Return the broker of the embedded default, whose messages stay in this process."""
-    return InMemoryBroker()
+def make_broker(url: str) -> WakeUpBroker:
+    """Return the broker that *url* names; it connects when it is first used.
 
-
-def on_wake_up(broker: AsyncBroker, look: Callable[[JobId], Awaitable[None]]) -> None:
-    """Have *look* called with the id in every wake-up that this process receives.
-
-    The message is acknowledged when it is received: it is a hint, and the job itself is guarded by its lease.
+    Raises:
+        ValueError: *url* is not that of a broker. The message does not repeat it, since it holds a password.
     """
+    try:
+        match urlsplit(url).scheme:
+            case "memory":
+                return MemoryBroker()
+            case "redis" | "rediss":
+                from calls_adapters.taskiq.redis import SteadyStreamBroker  # noqa: PLC0415 (start-up time and memory)
 
-    async def wake(job_id: str) -> None:
-        await look(JobId(UUID(job_id)))
+                return SteadyStreamBroker(url)
+            case "amqp" | "amqps":
+                from calls_adapters.taskiq.rabbitmq import RabbitBroker  # noqa: PLC0415 (start-up time and memory)
 
-    broker.register_task(wake, task_name=TASK, ack_type="when_received")
+                return RabbitBroker(url)
+            case scheme:
+                raise NotImplementedError(scheme)
+    except ValueError:
+        raise ValueError("is not a URL; are the special characters of its password percent-encoded?") from None
+
+
+async def heard(broker: WakeUpBroker) -> AsyncGenerator[JobId, None]:
+    """Yield the id in every wake-up that reaches this process, for ever, each when it is asked for.
+
+    taskiq's own receiver is not used: it takes messages while the worker is busy, away from workers that are idle.
+    """
+    async with aclosing(broker.listen()) as messages:
+        async for message in messages:
+            try:
+                job_id = JobId(UUID(broker.formatter.loads(message).args[0]))
+            except (ValueError, TypeError, AttributeError, IndexError) as error:
+                _log.warning("a message that is no wake-up was dropped: %s", error)
+                continue
+            yield job_id

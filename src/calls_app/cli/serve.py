@@ -1,6 +1,7 @@
 """``calls serve``, ``calls worker`` and ``calls migrate``."""
 
 import asyncio
+import logging
 import signal
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from calls_app.cli.configured import configured
 from calls_app.settings import Settings, SettingsError
+
+_log = logging.getLogger("calls.worker")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -57,6 +60,8 @@ def worker(
 
 
 async def _work(concurrency: int | None) -> None:
+    from contextlib import AsyncExitStack
+
     from calls_app.container import make_container
     from calls_app.startup import prepare
     from calls_app.worker import Worker
@@ -71,8 +76,15 @@ async def _work(concurrency: int | None) -> None:
         crew = await container.get(Worker)
         if concurrency is not None:
             crew.concurrency = concurrency
-        async with crew.running():
-            typer.echo(f"worker {crew.name} processes {crew.concurrency} recordings at a time", err=True)
+        async with AsyncExitStack() as stack:
+            if settings.metrics_port is not None:
+                from calls_app.metrics_server import metrics_served
+                from calls_app.scrape import Scrape
+
+                scrape = await container.get(Scrape)
+                await stack.enter_async_context(metrics_served(scrape, settings.metrics_host, settings.metrics_port))
+            await stack.enter_async_context(crew.running())
+            _log.info("worker %s processes %d recordings at a time", crew.name, crew.concurrency)
             await stop.wait()
     finally:
         await container.close()

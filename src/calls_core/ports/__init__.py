@@ -8,6 +8,7 @@ from uuid import UUID
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
+from calls_core.ports.telemetry import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 from calls_core.ports.work import Holds, JobQueue, WakeUps, WorkerIsDead
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -27,6 +28,8 @@ __all__ = [
     "CallSearch",
     "Clock",
     "DecodedAudio",
+    "Exchange",
+    "Fact",
     "Holds",
     "IntakeState",
     "IntakeSwitch",
@@ -34,7 +37,11 @@ __all__ = [
     "NewId",
     "PresignedUrl",
     "RecordingStorage",
+    "Span",
+    "StepOutcome",
     "StoredFile",
+    "Telemetry",
+    "UploadOutcome",
     "WakeUps",
     "WorkerIsDead",
 ]

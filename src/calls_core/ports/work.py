@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from calls_core.call import Call
@@ -88,6 +88,10 @@ class JobQueue(Protocol):
     @abstractmethod
     async def depth(self) -> Mapping[str, int]:
         """Return how many jobs there are in each of the states ``queued`` and ``running``."""
+
+    @abstractmethod
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest job that is queued or running was made; None when there is none."""
 
 
 class Holds(Protocol):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from calls_core.errors import RecordingExists, RecordingNotFound
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Job
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Telemetry, WakeUps
 from calls_core.recording import CallId, Recording
-from calls_core.use_cases.receive_recording import ReceiveRecording, attached
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class AttachRecording:
     wake_ups: WakeUps
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(
         self, call_id: CallId, filename: str, chunks: AsyncIterator[bytes], sha256: str | None = None
@@ -38,12 +39,22 @@ class AttachRecording:
             UploadExpired: the bytes stopped flowing for too long.
             And what ``ReceiveRecording`` raises.
         """
+        with refusals_counted(self.telemetry):
+            recording, job = await self._accept(call_id, filename, chunks, sha256)
+        self.telemetry.upload_ended("accepted", recording.size_bytes)
+        faultpoint("api.committed")
+        await self.wake_ups.wake(job.id)
+        return recording
+
+    async def _accept(
+        self, call_id: CallId, filename: str, chunks: AsyncIterator[bytes], sha256: str | None
+    ) -> tuple[Recording, Job]:
         await self._require_none(call_id)
         async with self.receive(filename, chunks, sha256) as received:
             call = await self.calls.get(call_id)
             now = self.clock()
             recording = received.recording(call_id, self.analyzers.plan, now)
-            job = Job.new(self.new_id(), call_id, now)
+            job = Job.new(self.new_id(), call_id, now, traceparent=self.telemetry.traceparent())
             await self._require_none(call_id)
             faultpoint("api.before_commit")
             await self.calls.attach(
@@ -55,9 +66,7 @@ class AttachRecording:
                     held_key=received.storage_key,
                 )
             )
-        faultpoint("api.committed")
-        await self.wake_ups.wake(job.id)
-        return recording
+        return recording, job
 
     async def _require_none(self, call_id: CallId) -> None:
         try:

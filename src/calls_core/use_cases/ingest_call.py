@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from calls_core.call import CallDetails
 from calls_core.job import Job, PullSource
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Telemetry, WakeUps
 from calls_core.recording import clean_filename, media_type_of
-from calls_core.use_cases.receive_recording import ReceiveRecording, attached
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
 
 
@@ -22,6 +22,7 @@ class IngestCall:
     intake: ControlIntake
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(
         self,
@@ -38,11 +39,22 @@ class IngestCall:
             ExternalIdTaken, IntakePaused: as for ``RegisterCall``.
             And what *details* and ``ReceiveRecording`` raise.
         """
+        with refusals_counted(self.telemetry):
+            outcome, job, size_bytes = await self._accept(details, filename, chunks, sha256)
+        self.telemetry.upload_ended("accepted", size_bytes)
+        if outcome.is_new:
+            await self.wake_ups.wake(job.id)
+        return outcome
+
+    async def _accept(
+        self, details: Callable[[], CallDetails], filename: str, chunks: AsyncIterator[bytes], sha256: str | None
+    ) -> tuple[Registered, Job, int]:
+        """Also return how many bytes are kept: none of a call that was there before."""
         await self.intake.require_open()
         async with self.receive(filename, chunks, sha256) as received:
             call = new_call(details(), self.clock, self.new_id)
             now = call.created_at
-            job = Job.new(self.new_id(), call.id, now)
+            job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
             recording = received.recording(call.id, self.analyzers.plan, now)
             stored = await self.calls.ingest(
                 Acceptance(
@@ -56,9 +68,7 @@ class IngestCall:
             outcome = same_or_refused(call, stored)
             if not outcome.is_new:
                 await self.receive.discard(received.storage_key)
-        if outcome.is_new:
-            await self.wake_ups.wake(job.id)
-        return outcome
+        return outcome, job, recording.size_bytes if outcome.is_new else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class PullCall:
     intake: ControlIntake
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(self, details: CallDetails, source: PullSource) -> Registered:
         """Return the call, processing. A pull that fails for good ends ``failed`` with the reason.
@@ -83,7 +94,7 @@ class PullCall:
         media_type_of(filename)
         call = new_call(details, self.clock, self.new_id)
         now = call.created_at
-        job = Job.new(self.new_id(), call.id, now, PullSource(source.url, filename))
+        job = Job.new(self.new_id(), call.id, now, PullSource(source.url, filename), self.telemetry.traceparent())
         stored = await self.calls.add_pulled(call.begin_processing(now), job, [created(call, self.new_id)])
         outcome = same_or_refused(call, stored)
         if outcome.is_new:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from calls_core.call import Call, CallStatus
 from calls_core.errors import (
@@ -31,15 +32,18 @@ from calls_core.ports import (
     AudioSource,
     CallRepository,
     Clock,
+    Fact,
     JobQueue,
     NewId,
     RecordingStorage,
+    StepOutcome,
+    Telemetry,
 )
 from calls_core.recording import Recording, Step
-from calls_core.use_cases.receive_recording import ReceiveRecording, attached
-from calls_core.use_cases.run_step import STEP_LIMIT, Failed, Outcome, Retry, RunStep
+from calls_core.use_cases.hold_lease import end_tasks, while_leased
+from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
+from calls_core.use_cases.run_step import Failed, Outcome, Retry, RunStep
 
-ATTEMPT_LIMIT: Final = STEP_LIMIT * 4
 SHOW_RUNNING_AFTER: Final = timedelta(seconds=1)
 
 _log = logging.getLogger("calls.process")
@@ -73,6 +77,7 @@ class ProcessRecording:
     patience: Patience
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(self, worker: str, job_id: JobId | None = None) -> JobId | None:
         """Work on the job named, or else on the most urgent one; return its id, or None when there is nothing to do."""
@@ -80,54 +85,48 @@ class ProcessRecording:
         if claim is None:
             return None
         faultpoint("worker.claimed")
+        job, began = claim.job, time.monotonic()
+        facts: dict[str, Fact] = {"call_id": str(job.call_id), "job_id": str(job.id), "attempt": job.attempt}
+        with self.telemetry.busy(), self.telemetry.continued("process recording", job.traceparent, **facts) as span:
+            outcome = "interrupted"
+            try:
+                outcome = await self._outcome(claim)
+            finally:
+                span.tell(outcome=outcome)
+                took = round((time.monotonic() - began) * 1000, 1)
+                _log.info("job %s of call %s: %s", job.id, job.call_id, outcome, extra={"duration_ms": took})
+        return job.id
+
+    async def _outcome(self, claim: Claim) -> str:
+        """Work on the job, and tell in a word or two how that ended."""
         try:
-            await self._while_leased(claim)
-        except LeaseLost:
-            _log.warning("job %s of call %s is somebody else's by now", claim.job.id, claim.job.call_id)
+            return await while_leased(self.jobs, self.patience, claim, self._process(claim))
+        except LeaseLost as lost:
+            if isinstance(lost.__cause__, CallNotFound):
+                return "erased"
+            self.telemetry.lease_lost()
+            _log.warning("job %s is somebody else's by now: %s", claim.job.id, lost)
+            return "lease lost"
         except Unavailable as outage:
             _log.warning("job %s waits: %s", claim.job.id, outage)
             await self._put_back(claim, self._delay(claim.job, outage=True), outage.reason, burn_attempt=False)
+            return "postponed"
         except asyncio.CancelledError:
             await asyncio.shield(self._put_back(claim, timedelta(0), None, burn_attempt=False))
             raise
-        return claim.job.id
 
-    async def _while_leased(self, claim: Claim) -> None:
-        work = asyncio.create_task(self._process(claim))
-        heart = asyncio.create_task(self._beat(claim))
-        try:
-            done, _ = await asyncio.wait({work, heart}, return_when=asyncio.FIRST_COMPLETED)
-            if work not in done:
-                await self._end(work)
-                await heart
-            await work
-        finally:
-            await self._end(work, heart)
-
-    async def _beat(self, claim: Claim) -> None:
-        """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
-        misses = 0
-        for _ in range(ATTEMPT_LIMIT // self.patience.heartbeat):
-            await asyncio.sleep(self.patience.heartbeat.total_seconds())
-            try:
-                await self.jobs.renew(claim, self.patience.lease)
-                misses = 0
-            except Unavailable as error:
-                misses += 1
-                if misses > 1:
-                    msg = "the lease could not be renewed in time"
-                    raise LeaseLost(msg) from error
-        msg = f"the attempt took longer than {ATTEMPT_LIMIT}"
-        raise LeaseLost(msg)
-
-    async def _process(self, claim: Claim) -> None:
+    async def _process(self, claim: Claim) -> str:
         try:
             call = await self.calls.get(claim.job.call_id)
         except CallNotFound as error:
             raise LeaseLost(str(error)) from error
+        if call.status is not CallStatus.PROCESSING:
+            # We were paused after the claim: somebody else has done it all by now.
+            msg = f"call {call.id} is {call.status} already"
+            raise LeaseLost(msg)
         recording = await self._recording(claim, call)
         if recording is None:
-            return
+            return str(CallStatus.FAILED)
         attempt = _Attempt(claim, recording)
         try:
             async with self.storage.local_copy(recording.storage_key, recording.size_bytes) as path:
@@ -138,7 +137,7 @@ class ProcessRecording:
                 f"the audio of call {call.id} is not in the storage any more; restore it and reprocess"
             )
             attempt.recording = attempt.recording.fail_unfinished(lost.reason, self.clock())
-        await self._conclude(attempt, call)
+        return await self._conclude(attempt, call)
 
     async def _recording(self, claim: Claim, call: Call) -> Recording | None:
         """Return the stored recording, pulling it first if need be; None when the pull has failed for good."""
@@ -160,22 +159,23 @@ class ProcessRecording:
             return None
 
     async def _pull(self, claim: Claim, call: Call, source: PullSource) -> Recording:
-        async with (
-            self.source.fetch(source.url) as chunks,
-            self.receive(source.filename, chunks) as received,
-        ):
-            now = self.clock()
-            recording = received.recording(call.id, self.analyzers.plan, now)
-            await self.jobs.accept_pulled(
-                claim,
-                Acceptance(
-                    call=call,
-                    recording=recording,
-                    job=claim.job,
-                    events=[attached(recording, self.new_id)],
-                    held_key=received.storage_key,
-                ),
-            )
+        with refusals_counted(self.telemetry):
+            async with (
+                self.source.fetch(source.url) as chunks,
+                self.receive(source.filename, chunks) as received,
+            ):
+                recording = received.recording(call.id, self.analyzers.plan, self.clock())
+                await self.jobs.accept_pulled(
+                    claim,
+                    Acceptance(
+                        call=call,
+                        recording=recording,
+                        job=claim.job,
+                        events=[attached(recording, self.new_id)],
+                        held_key=received.storage_key,
+                    ),
+                )
+        self.telemetry.upload_ended("accepted", recording.size_bytes)
         return recording
 
     async def _run_steps(self, attempt: _Attempt, path: Path) -> None:
@@ -183,7 +183,7 @@ class ProcessRecording:
             if attempt.fresh:
                 await self._save(attempt)
             attempt.recording = attempt.recording.begin(step.analyzer, self.clock())
-            outcome = await self._shown_while_running(attempt, step, path)
+            outcome = await self._told(attempt, step, path)
             now = self.clock()
             match outcome:
                 case Failed(reason):
@@ -197,6 +197,28 @@ class ProcessRecording:
             attempt.fresh.add(step.analyzer)
             faultpoint("worker.step_done")
 
+    async def _told(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
+        """Run the step, measured and traced."""
+        name, began = step.analyzer, time.monotonic()
+        told: StepOutcome = "interrupted"
+        facts: dict[str, Fact] = {"call_id": str(attempt.recording.call_id), "attempt": step.attempts + 1}
+        with self.telemetry.span(f"step {name}", analyzer=name, **facts) as span:
+            try:
+                outcome = await self._shown_while_running(attempt, step, path)
+                match outcome:
+                    case Failed(reason):
+                        told = "failed"
+                        span.tell(error=reason.code)
+                    case Retry(reason, outage):
+                        told = "postponed" if outage else "crashed"
+                        span.tell(error=reason.code)
+                    case _:
+                        told = "done"
+                return outcome
+            finally:
+                span.tell(outcome=told)
+                self.telemetry.step_ended(name, told, time.monotonic() - began)
+
     async def _shown_while_running(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
         """Run the step; store that it runs only when it takes long enough for anybody to see."""
         recording = attempt.recording
@@ -207,17 +229,7 @@ class ProcessRecording:
                 await self.jobs.save_step(attempt.claim, recording, step.analyzer)
             return await run
         finally:
-            await self._end(run)
-
-    async def _end(self, *tasks: asyncio.Task[Any]) -> None:
-        """Cancel *tasks*, and leave one alone that does not listen: it must not take its slot with it."""
-        for task in tasks:
-            task.cancel()
-        _, deaf = await asyncio.wait(tasks, timeout=self.patience.heartbeat.total_seconds())
-        for task in tasks:
-            task.add_done_callback(_forget)
-        if deaf:
-            _log.error("an analyzer does not end although it was cancelled; its author must mend it")
+            await end_tasks(self.patience, run)
 
     async def _save(self, attempt: _Attempt) -> None:
         for analyzer in sorted(attempt.fresh):
@@ -225,7 +237,7 @@ class ProcessRecording:
         attempt.fresh.clear()
         faultpoint("worker.step_saved")
 
-    async def _conclude(self, attempt: _Attempt, call: Call) -> None:
+    async def _conclude(self, attempt: _Attempt, call: Call) -> str:
         claim, now = attempt.claim, self.clock()
         if claim.job.is_last_attempt:
             for analyzer, retry in tuple(attempt.postponed.items()):
@@ -237,19 +249,21 @@ class ProcessRecording:
             only_outages = all(retry.outage for retry in waiting)
             delay = self._delay(claim.job, outage=only_outages)
             await self.jobs.put_back(claim, delay, waiting[0].reason, burn_attempt=not only_outages)
-            return
+            return "postponed"
         recording = attempt.recording
         if not recording.is_finished:
             circle = NeedsFailedStep("its analyzers wait for each other; look at what each names in `after`")
             attempt.fresh |= {step.analyzer for step in recording.steps if not step.is_final}
             recording = recording.fail_unfinished(circle.reason, now)
         faultpoint("worker.before_finish")
-        await self._finish(claim, call.finish_processing(recording, now), recording, attempt.fresh)
+        ready_or_failed = call.finish_processing(recording, now)
+        await self._finish(claim, ready_or_failed, recording, attempt.fresh)
         faultpoint("worker.finished")
+        return str(ready_or_failed.status)
 
     async def _finish(self, claim: Claim, call: Call, recording: Recording | None, fresh: Collection[str] = ()) -> None:
         await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)], fresh=fresh)
-        _log.info("call %s is %s", call.id, call.status)
+        self.telemetry.call_ended(call)
 
     def _delay(self, job: Job, *, outage: bool) -> timedelta:
         return self.patience.outage_delay(job.deferrals) if outage else self.patience.retry_delay(job.attempt)
@@ -259,12 +273,6 @@ class ProcessRecording:
             await self.jobs.put_back(claim, delay, reason, burn_attempt=burn_attempt)
         except (LeaseLost, Unavailable) as error:
             _log.warning("job %s is left to the sweep: %s", claim.job.id, error)
-
-
-def _forget(task: asyncio.Task[Any]) -> None:
-    """Look at how a task ended whose end matters to nobody, so that asyncio does not complain."""
-    if not task.cancelled():
-        task.exception()
 
 
 def ended(call: Call, new_id: NewId) -> Event:

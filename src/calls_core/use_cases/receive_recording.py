@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -12,7 +12,7 @@ from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, To
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Patience
-from calls_core.ports import Clock, Holds, NewId, RecordingStorage
+from calls_core.ports import Clock, Holds, NewId, RecordingStorage, Telemetry
 from calls_core.recording import (
     CallId,
     Recording,
@@ -73,6 +73,7 @@ class ReceiveRecording:
     patience: Patience
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     @asynccontextmanager
     async def __call__(
@@ -89,7 +90,9 @@ class ReceiveRecording:
         key = f"{uuid4().hex[:2]}/{uuid4().hex}"
         await self.holds.hold(key, self.patience.lease)
         try:
-            stored = await self.storage.put(key, self._watched(key, chunks))
+            with self.telemetry.span("store recording") as span:
+                stored = await self.storage.put(key, self._watched(key, chunks))
+                span.tell(size_bytes=stored.size_bytes)
         except StorageUnavailable:
             raise
         except BaseException:
@@ -140,6 +143,22 @@ class ReceiveRecording:
             await self.holds.drop(key)
         except Unavailable as error:
             _log.warning("refused upload %s is left to the sweep: %s", key, error)
+
+
+@contextmanager
+def refusals_counted(telemetry: Telemetry) -> Iterator[None]:
+    """Count the recording that the block was handed and could not accept; one that it accepted, it must count."""
+    try:
+        yield
+    except Unavailable:
+        telemetry.upload_ended("unavailable")
+        raise
+    except CallsError:
+        telemetry.upload_ended("refused")
+        raise
+    except BaseException:
+        telemetry.upload_ended("broken_off")
+        raise
 
 
 def attached(recording: Recording, new_id: NewId) -> Event:

@@ -14,7 +14,17 @@ from calls_core.errors import (
     WorkerLost,
 )
 from calls_core.job import Claim, Patience
-from calls_core.ports import CallRepository, Clock, Holds, JobQueue, NewId, RecordingStorage, WakeUps, WorkerIsDead
+from calls_core.ports import (
+    CallRepository,
+    Clock,
+    Holds,
+    JobQueue,
+    NewId,
+    RecordingStorage,
+    Telemetry,
+    WakeUps,
+    WorkerIsDead,
+)
 from calls_core.use_cases.process_recording import ended
 
 BATCH: Final = 100
@@ -57,6 +67,7 @@ class RecoverWork:
     patience: Patience
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(self, worker: str) -> Recovered:
         await self.jobs.end_leases([name for name in await self.jobs.holders() if self.is_dead(name)])
@@ -65,6 +76,7 @@ class RecoverWork:
             await self._give_up(claim)
             given_up += 1
         requeued = await self.jobs.requeue_expired(self.patience.retry_delay(1))
+        self.telemetry.requeued(requeued)
         forgotten = await self.jobs.unannounced(BATCH, self.patience.lease)
         for job_id in forgotten:
             await self.wake_ups.wake(job_id)
@@ -97,6 +109,8 @@ class RecoverWork:
                 recording = found.fail_unfinished(error.reason, now)
                 call = call.finish_processing(recording, now)
             await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)])
+            self.telemetry.gave_up(error.code)
+            self.telemetry.call_ended(call)
         except (CallNotFound, LeaseLost) as gone:
             _log.info("job %s needs no giving up: %s", claim.job.id, gone)
 

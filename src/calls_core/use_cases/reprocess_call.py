@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from calls_core.call import Call
 from calls_core.job import Job
-from calls_core.ports import Analyzers, CallRepository, Clock, NewId, WakeUps
+from calls_core.ports import Analyzers, CallRepository, Clock, NewId, Telemetry, WakeUps
 from calls_core.recording import CallId
 
 
@@ -18,6 +18,7 @@ class ReprocessCall:
     wake_ups: WakeUps
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(self, call_id: CallId, analyzers: Sequence[str] = (), *, force: bool = False) -> Call:
         """Return the call, processing. Steps that are done run again only with *force*; their findings stay till then.
@@ -30,7 +31,7 @@ class ReprocessCall:
         now = self.clock()
         call = (await self.calls.get(call_id)).begin_processing(now)
         recording = (await self.calls.recording(call_id)).reset(self.analyzers.plan, analyzers, now, force=force)
-        job = Job.new(self.new_id(), call_id, now)
+        job = Job.new(self.new_id(), call_id, now, traceparent=self.telemetry.traceparent())
         await self.calls.reprocess(call, recording, job, [])
         await self.wake_ups.wake(job.id)
         return call

@@ -16,6 +16,7 @@ from calls_adapters.memory import (
     MemoryIntakeSwitch,
     MemoryJobQueue,
     MemoryStorage,
+    MemoryTelemetry,
     MemoryWakeUps,
 )
 from calls_core.call import Call, CallDetails
@@ -91,20 +92,21 @@ class Scene:
         self.holds = MemoryHolds(self.database, self.clock)
         self.storage = MemoryStorage()
         self.wake_ups = MemoryWakeUps()
+        self.telemetry = MemoryTelemetry()
         self.source = ScriptedSource()
         self.analyzers = Analyzers(analyzers or (Scripted(),))
         intake = ControlIntake(MemoryIntakeSwitch(self.database))
         self.intake = intake
         self.receive = ReceiveRecording(
-            self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4
+            self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4, self.telemetry
         )
         self.register = RegisterCall(self.calls, intake, self.clock, uuid4)
         shared = (self.calls, self.receive, self.analyzers, self.wake_ups)
-        self.attach = AttachRecording(*shared, self.clock, uuid4)
-        self.ingest = IngestCall(*shared, intake, self.clock, uuid4)
-        self.pull = PullCall(self.calls, self.wake_ups, intake, self.clock, uuid4)
+        self.attach = AttachRecording(*shared, self.clock, uuid4, self.telemetry)
+        self.ingest = IngestCall(*shared, intake, self.clock, uuid4, self.telemetry)
+        self.pull = PullCall(self.calls, self.wake_ups, intake, self.clock, uuid4, self.telemetry)
         self.erase = EraseCall(self.calls, self.storage, self.holds, self.clock, uuid4)
-        self.reprocess = ReprocessCall(self.calls, self.analyzers, self.wake_ups, self.clock, uuid4)
+        self.reprocess = ReprocessCall(self.calls, self.analyzers, self.wake_ups, self.clock, uuid4, self.telemetry)
         self.process = ProcessRecording(
             self.jobs,
             self.calls,
@@ -116,9 +118,19 @@ class Scene:
             Patience(),
             self.clock,
             uuid4,
+            self.telemetry,
         )
         self.recover = RecoverWork(
-            self.jobs, self.calls, self.holds, self.storage, self.wake_ups, self.is_dead, Patience(), self.clock, uuid4
+            self.jobs,
+            self.calls,
+            self.holds,
+            self.storage,
+            self.wake_ups,
+            self.is_dead,
+            Patience(),
+            self.clock,
+            uuid4,
+            self.telemetry,
         )
 
     def is_dead(self, worker: str) -> bool:

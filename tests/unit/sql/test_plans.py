@@ -99,7 +99,7 @@ async def test_the_queue_is_never_read_whole(database: Database, plans: Plans) -
     named = await plans(jobs.claim("w1", MINUTE, JobId(UUID(int=1))))
     hopeless = await plans(jobs.claim_hopeless("w1", MINUTE))
     unannounced = await plans(jobs.unannounced(10, MINUTE))
-    others = [await plans(work) for work in (jobs.requeue_expired(), jobs.holders(), jobs.depth())]
+    others = [await plans(work) for work in (jobs.requeue_expired(), jobs.holders(), jobs.depth(), jobs.oldest())]
 
     assert "ix_jobs_due" in claim[0]
     assert "jobs_pkey" in named[0] or "sqlite_autoindex_jobs_1" in named[0]
@@ -108,6 +108,7 @@ async def test_the_queue_is_never_read_whole(database: Database, plans: Plans) -
     assert "ix_jobs_lease" in others[0][0]
     assert "ix_jobs_lease" in others[1][0]
     assert "uq_jobs_live" in others[2][0]
+    assert "uq_jobs_live" in others[3][0]
     assert "ix_jobs_" in unannounced[0]
     assert "Seq Scan" not in "".join(claim + named + hopeless + unannounced)
     if not database.is_postgres:
