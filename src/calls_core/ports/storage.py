@@ -39,6 +39,7 @@ class RecordingStorage(Protocol):
 
         Raises:
             RecordingExists: *key* is taken; the stored bytes are untouched.
+            UploadExpired: it took longer than the storage keeps half an upload, a day or so.
         """
 
     @abstractmethod

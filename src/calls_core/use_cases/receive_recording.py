@@ -12,7 +12,7 @@ from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, To
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Patience
-from calls_core.ports import Clock, Holds, NewId, RecordingStorage, Telemetry
+from calls_core.ports import Holds, NewId, RecordingStorage, Telemetry
 from calls_core.recording import (
     CallId,
     Recording,
@@ -71,7 +71,6 @@ class ReceiveRecording:
     holds: Holds
     limits: UploadLimits
     patience: Patience
-    clock: Clock
     new_id: NewId
     telemetry: Telemetry
 
@@ -88,16 +87,16 @@ class ReceiveRecording:
         filename = clean_filename(filename)
         media_type = media_type_of(filename)
         key = f"{uuid4().hex[:2]}/{uuid4().hex}"
-        await self.holds.hold(key, self.patience.lease)
-        try:
-            with self.telemetry.span("store recording") as span:
-                stored = await self.storage.put(key, self._watched(key, chunks))
-                span.tell(size_bytes=stored.size_bytes)
-        except StorageUnavailable:
-            raise
-        except BaseException:
-            await asyncio.shield(self.discard(key))
-            raise
+        async with self._holding(key):
+            try:
+                with self.telemetry.span("store recording") as span:
+                    stored = await self.storage.put(key, self._limited(chunks))
+                    span.tell(size_bytes=stored.size_bytes)
+            except StorageUnavailable:
+                raise
+            except BaseException:
+                await asyncio.shield(self.discard(key))
+                raise
         faultpoint("api.blob_stored")
         try:
             require_bytes(stored.size_bytes, filename)
@@ -118,23 +117,48 @@ class ReceiveRecording:
             await asyncio.shield(self.discard(key))
             raise
 
-    async def _watched(self, key: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _limited(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         size = 0
-        renewed_at = self.clock()
         async for chunk in chunks:
             size += len(chunk)
             if size > self.limits.max_bytes:
                 msg = f"a recording may have at most {self.limits.max_bytes} bytes (MAX_UPLOAD_BYTES)"
                 raise TooLarge(msg)
-            if (now := self.clock()) - renewed_at >= self.patience.heartbeat:
-                try:
-                    await self.holds.renew(key, self.patience.lease)
-                    renewed_at = now
-                except Unavailable as error:
-                    _log.warning("the hold on %s could not be renewed: %s", key, error)
-                    if now - renewed_at >= self.patience.lease - self.patience.heartbeat:
-                        raise
             yield chunk
+
+    @asynccontextmanager
+    async def _holding(self, key: str) -> AsyncIterator[None]:
+        """Renew the hold on *key* while the block runs; end the block when it cannot be renewed in time.
+
+        The storage may need longer than a hold lasts to make the last bytes durable, when none arrive any more.
+        """
+        await self.holds.hold(key, self.patience.lease)
+        try:
+            async with asyncio.timeout(None) as limit:
+                renewal = asyncio.create_task(self._renew(key, limit))
+                try:
+                    yield
+                finally:
+                    renewal.cancel()
+        except TimeoutError:
+            if limit.expired():
+                raise renewal.result() from None
+            raise
+
+    async def _renew(self, key: str, limit: asyncio.Timeout) -> CallsError:
+        """Return, after *limit* was set to now, why the hold is lost."""
+        misses = 0
+        while True:
+            await asyncio.sleep(self.patience.heartbeat.total_seconds())
+            try:
+                await self.holds.renew(key, self.patience.lease)
+                misses = 0
+            except CallsError as error:
+                _log.warning("the hold on %s could not be renewed: %s", key, error)
+                misses += 1
+                if misses > 1 or not isinstance(error, Unavailable):
+                    limit.reschedule(asyncio.get_running_loop().time())
+                    return error
 
     async def discard(self, key: str) -> None:
         """Delete bytes that shall not become a recording after all."""

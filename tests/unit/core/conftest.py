@@ -98,7 +98,7 @@ class Scene:
         intake = ControlIntake(MemoryIntakeSwitch(self.database))
         self.intake = intake
         self.receive = ReceiveRecording(
-            self.storage, self.holds, UploadLimits(max_bytes), Patience(), self.clock, uuid4, self.telemetry
+            self.storage, self.holds, UploadLimits(max_bytes), Patience(), uuid4, self.telemetry
         )
         self.register = RegisterCall(self.calls, intake, self.clock, uuid4)
         shared = (self.calls, self.receive, self.analyzers, self.wake_ups)

@@ -1,12 +1,16 @@
 """What is accepted, what is refused, and what refusals leave behind: nothing."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from calls_core.errors import (
     CallNotFound,
+    CallsError,
     DigestMismatch,
     EmptyRecording,
     ExternalIdTaken,
@@ -19,7 +23,9 @@ from calls_core.errors import (
     UnsupportedExtension,
     UploadExpired,
 )
+from calls_core.job import Patience
 from calls_core.ports import Acceptance, IntakeState
+from calls_core.use_cases.attach_recording import AttachRecording
 from tests.unit.core.conftest import Scene, chunks
 
 pytestmark = pytest.mark.anyio
@@ -151,18 +157,58 @@ async def test_an_upload_that_outlived_its_hold_is_refused() -> None:
     assert scene.storage.files == {}
 
 
-async def test_flowing_bytes_renew_their_hold() -> None:
-    """An upload may take as long as it likes while it moves."""
+def in_a_hurry(scene: Scene) -> AttachRecording:
+    """Attach with a hold that is renewed every ten milliseconds."""
+    patience = Patience(timedelta(milliseconds=30))
+    return replace(scene.attach, receive=replace(scene.receive, patience=patience))
+
+
+async def test_an_upload_keeps_its_hold_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the last byte is durable the hold is renewed again and again, whether bytes flow or not."""
     scene = Scene()
     call = (await scene.register(scene.details())).call
+    renewed: list[timedelta] = []
+    often = asyncio.Event()
+
+    async def renew(_: str, duration: timedelta) -> None:
+        renewed.append(duration)
+        if len(renewed) == 3:
+            often.set()
 
     async def slow() -> AsyncIterator[bytes]:
-        for _ in range(10):
-            scene.later(seconds=30)
-            yield b"x"
-            await scene.recover("sweep")
+        yield b"x"
+        await often.wait()
 
-    assert (await scene.attach(call.id, "a.wav", slow())).size_bytes == 10
+    monkeypatch.setattr(scene.holds, "renew", renew)
+    assert (await in_a_hurry(scene)(call.id, "a.wav", slow())).size_bytes == 1
+    assert set(renewed) == {timedelta(milliseconds=30)}
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"), [(UploadExpired("gone"), 1), (RepositoryUnavailable("down"), 2)], ids=["gone", "down"]
+)
+async def test_an_upload_whose_hold_is_lost_ends(
+    error: CallsError, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold that is gone, or cannot be renewed twice, ends the upload with that error, and its bytes go."""
+    scene = Scene()
+    call = (await scene.register(scene.details())).call
+    times = 0
+
+    async def renew(_key: str, _duration: timedelta) -> None:
+        nonlocal times
+        times += 1
+        raise error
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(scene.holds, "renew", renew)
+    with pytest.raises(type(error)):
+        await in_a_hurry(scene)(call.id, "a.wav", endless())
+    assert times == asked
+    assert scene.storage.files == {}
 
 
 async def test_ingest_is_all_or_nothing() -> None:
