@@ -104,6 +104,10 @@ class Database:
         """Return an INSERT that knows what to do on conflict."""
         return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
 
+    def given_now(self) -> datetime | None:
+        """Return the present moment of the clock that was given, None if it is PostgreSQL's own that counts."""
+        return self._clock() if self._clock is not None else None
+
     def now(self, later: timedelta = timedelta(0)) -> ColumnElement[datetime]:
         """Return the present moment, or one *later*, for use in a statement."""
         if self._clock is not None:

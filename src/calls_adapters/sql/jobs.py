@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, null, or_, s
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.rows import claim_from, storable
 from calls_adapters.sql.tables import LIVE, jobs
 from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps
@@ -79,6 +80,12 @@ class SqlJobQueue(JobQueue):
         *,
         fresh: Collection[str] = (),
     ) -> None:
+        if self._database.is_postgres:
+            async with self._database.change() as connection:
+                now = self._database.given_now()
+                held = await finish_at_once(connection, now, claim, call, recording, events, fresh)
+                _require_held(claim, int(held))
+            return
         ended = {"state": "done", "lease_owner": null(), "lease_until": null(), "finished_at": self._database.now()}
         async with self._database.write() as connection:
             done = await connection.execute(update(jobs).where(_held(claim)).values(ended))

@@ -1,0 +1,113 @@
+"""The end of a job in PostgreSQL, in one statement: what a worker writes most often should cost one round trip."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ARRAY, CTE, Boolean, Select, Table, Text, bindparam, case, func, null, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, said, step_rows
+from calls_adapters.sql.tables import UtcDateTime, calls, events, findings, jobs, recordings, steps
+from calls_core.call import Call
+from calls_core.events import Event
+from calls_core.findings import Transcript
+from calls_core.job import Claim
+from calls_core.recording import Recording
+
+_CALL_CHANGES: Final = (
+    "status",
+    "duration_sec",
+    "silence_sec",
+    "failure_code",
+    "failure_detail",
+    "version",
+    "updated_at",
+)
+
+_held = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.token == bindparam("held_token"), jobs.c.state == "running")
+    .values(
+        state="done",
+        lease_owner=null(),
+        lease_until=null(),
+        finished_at=func.coalesce(bindparam("now", type_=UtcDateTime), func.statement_timestamp()),
+    )
+    .returning(jobs.c.call_id)
+    .cte("held")
+)
+
+
+def _given(table: Table) -> Select[Any]:
+    """Return the rows of *table* that the statement is given, a list for each column; none unless the job is held."""
+    lists = (
+        func.unnest(bindparam(_name(table, column.name), type_=ARRAY(column.type))).label(column.name)
+        for column in table.columns
+    )
+    return select(*lists).select_from(_held)
+
+
+def _stored(table: Table) -> CTE:
+    statement = insert(table).from_select([column.name for column in table.columns], _given(table))
+    key = table.primary_key.columns
+    changes = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changes).cte(f"{table.name}_stored")
+
+
+def _name(table: Table, column: str) -> str:
+    return f"{table.name}_{column}"
+
+
+_call = (
+    update(calls)
+    .where(calls.c.id == _held.c.call_id)
+    .values({name: bindparam(_name(calls, name), type_=calls.c[name].type) for name in _CALL_CHANGES})
+    .cte("call_saved")
+)
+_recording = (
+    update(recordings)
+    .where(recordings.c.call_id == _held.c.call_id)
+    .values(
+        updated_at=func.coalesce(bindparam("recording_updated_at", type_=UtcDateTime), recordings.c.updated_at),
+        said=case((bindparam("is_said", type_=Boolean), bindparam("said", type_=Text)), else_=recordings.c.said),
+    )
+    .cte("recording_saved")
+)
+_FINISH: Final = select(_held.c.call_id).add_cte(_call, _recording, _stored(steps), _stored(findings), _stored(events))
+
+
+async def finish_at_once(
+    connection: AsyncConnection,
+    now: datetime | None,
+    claim: Claim,
+    call: Call,
+    recording: Recording | None,
+    happened: Sequence[Event],
+    fresh: Collection[str],
+) -> bool:
+    """End the job and store all that came of it; return False, storing nothing, if the job is not held any more.
+
+    *now* is the database's own moment if it is None.
+    """
+    parameters: dict[str, Any] = {
+        "job_id": claim.job.id,
+        "held_token": claim.token,
+        "now": now,
+        **{_name(calls, name): value for name, value in call_changes(call).items()},
+        "recording_updated_at": recording.updated_at if recording else None,
+        "is_said": False,
+        "said": None,
+        **_lists(steps, step_rows(recording, [s.analyzer for s in recording.steps]) if recording else ()),
+        **_lists(findings, finding_rows(recording, fresh) if recording else ()),
+        **_lists(events, event_rows(happened)),
+    }
+    if recording and any(isinstance(recording.findings.get(name), Transcript) for name in fresh):
+        parameters |= {"is_said": True, "said": said(recording)}
+    return await connection.scalar(_FINISH, parameters) is not None
+
+
+def _lists(table: Table, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    taken = list(rows)
+    return {_name(table, column.name): [row[column.name] for row in taken] for column in table.columns}
