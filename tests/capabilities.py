@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from tests.servers.disk import NoTmpfs, require_tmpfs
 from tests.servers.nginx import NoNginx, nginx_program
 from tests.servers.postgres import NoPostgres, postgres_programs
 from tests.servers.rabbitmq import NoRabbit, rabbit_program
@@ -78,6 +79,14 @@ def _promtool() -> Reason | None:
     return "there is no promtool: install Debian's package prometheus"
 
 
+def _tmpfs() -> Reason | None:
+    try:
+        require_tmpfs()
+    except NoTmpfs as error:
+        return str(error)
+    return None
+
+
 def _recordings() -> Reason | None:
     folder = recordings_folder()
     if (folder / "manifest.json").is_file():
@@ -95,6 +104,7 @@ CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyTyp
         "promtool": _promtool,
         "recordings": _recordings,
         "s3": _s3,
+        "tmpfs": _tmpfs,
     }
 )
 

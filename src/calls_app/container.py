@@ -37,7 +37,7 @@ from calls_app.liveness import liveness, worker_name
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
-from calls_core.hookspecs import AnalysisOptions
+from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
     Analyzers,
@@ -124,7 +124,7 @@ class Adapters(Provider):
         except ValueError as error:
             raise SettingsError(f"{'BROKER_URL' if settings.broker_url else 'REDIS_URL'}: {error}") from None
         yield broker
-        await broker.shutdown()
+        await broker.close()
 
     @provide
     async def storage(self, settings: Settings) -> AsyncIterator[RecordingStorage]:
@@ -170,11 +170,7 @@ class Adapters(Provider):
 
     @provide
     def options(self, settings: Settings) -> AnalysisOptions:
-        return AnalysisOptions(
-            silence_threshold_dbfs=settings.silence_threshold_dbfs,
-            silence_min_sec=settings.silence_min_sec,
-            max_duration_sec=settings.max_duration_sec,
-        )
+        return analysis_options(settings)
 
     @provide
     def plugins(self, options: AnalysisOptions) -> tuple[Plugin, ...]:
@@ -222,6 +218,26 @@ class Adapters(Provider):
         self, process: ProcessRecording, recover: RecoverWork, broker: WakeUpBroker, settings: Settings
     ) -> Worker:
         return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
+
+
+def analysis_options(settings: Settings) -> AnalysisOptions:
+    """Return what analyzers are told of *settings*."""
+    service = AiService(
+        base_url=settings.ai_endpoint,
+        api_key=settings.ai_api_key,
+        model=settings.ai_model,
+        language=settings.ai_language or None,
+        timeout_sec=settings.ai_timeout_sec,
+        max_piece_sec=settings.ai_max_piece_sec,
+        max_upload_bytes=settings.ai_max_upload_bytes,
+        max_answer_bytes=settings.ai_max_answer_bytes,
+    )
+    return AnalysisOptions(
+        silence_threshold_dbfs=settings.silence_threshold_dbfs,
+        silence_min_sec=settings.silence_min_sec,
+        max_duration_sec=settings.max_duration_sec,
+        ai=service if settings.ai_base_url else None,
+    )
 
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:

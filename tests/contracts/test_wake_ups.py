@@ -12,6 +12,7 @@ from taskiq import BrokerMessage
 
 from calls_adapters.memory import MemoryTelemetry
 from calls_adapters.taskiq.broker import KEPT, BrokerUnavailable, WakeUpBroker
+from calls_adapters.taskiq.messages import TaskiqBroker
 from calls_adapters.taskiq.wake_ups import PROBE_SECONDS, SEND_SECONDS, TaskiqWakeUps, heard, make_broker
 from calls_core.job import JobId
 from tests.servers.rabbitmq import RabbitServer
@@ -40,7 +41,7 @@ async def brokers() -> AsyncIterator[Brokers]:
 
     yield make
     for broker in made:
-        await broker.shutdown()
+        await broker.close()
 
 
 @pytest.fixture
@@ -124,10 +125,13 @@ async def test_who_is_busy_takes_nothing(pair: tuple[WakeUpBroker, WakeUpBroker]
         assert [await idle() for _ in ids] == ids
 
 
+@pytest.mark.parametrize("server", SERVERS, indirect=True)
 async def test_a_message_that_is_no_wake_up_is_dropped(
-    pair: tuple[WakeUpBroker, WakeUpBroker], caplog: pytest.LogCaptureFixture
+    server: Server, brokers: Brokers, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever else is put into the queue, the next wake-up is heard."""
+    broker = brokers(server.url)
+    assert isinstance(broker, TaskiqBroker)
     body = b'{"task_id": "x", "task_name": "calls.wake", "labels": {}, "args": %s, "kwargs": {}}'
     for rubbish in (
         b"",
@@ -139,10 +143,10 @@ async def test_a_message_that_is_no_wake_up_is_dropped(
         body % b"[7]",
         body % b"[{}]",
     ):
-        await pair[0].kick(BrokerMessage(task_id="x", task_name="x", message=rubbish, labels={}))
+        await broker.kick(BrokerMessage(task_id="x", task_name="x", message=rubbish, labels={}))
     job_id = some_id()
-    await sender(pair[0]).wake(job_id)
-    async with listening(pair[1]) as following:
+    await sender(broker).wake(job_id)
+    async with listening(broker) as following:
         assert await following() == job_id
     assert caplog.text.count("no wake-up was dropped") == 8
 
@@ -244,20 +248,20 @@ async def test_a_server_that_hangs_makes_few_wait(server: Server, brokers: Broke
     try:
         began = time.monotonic()
         await wake_ups.wake(some_id())
-        assert time.monotonic() - began < SEND_SECONDS + 0.5
+        assert time.monotonic() - began < SEND_SECONDS * 2
         began = time.monotonic()
         for _ in range(100):
             await wake_ups.wake(some_id())
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < SEND_SECONDS * 2
         with pytest.raises((BrokerUnavailable, TimeoutError)):
             async with asyncio.timeout(1):
                 await broker.check()
         began = time.monotonic()
         waiting.cancel()
         await asyncio.wait([waiting])
-        await listener.shutdown()
-        await broker.shutdown()
-        assert time.monotonic() - began < 5
+        await listener.close()
+        await broker.close()
+        assert time.monotonic() - began < 10
     finally:
         server.resume()
     await asyncio.sleep(PROBE_SECONDS)
@@ -281,7 +285,7 @@ async def test_without_a_server_nobody_waits(url: str, brokers: Brokers, caplog:
     await asyncio.sleep(0.2)
     waiting.cancel()
     await asyncio.wait([waiting])
-    await broker.shutdown()
+    await broker.close()
     assert time.monotonic() - began < 3
 
 

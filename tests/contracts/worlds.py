@@ -30,7 +30,7 @@ from calls_adapters.sql import (
 from calls_adapters.sql.tables import audit, calls, events, holds, intake
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
-from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript
+from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Claim, Job
 from calls_core.ports import Acceptance, CallRepository, CallSearch, Holds, IntakeSwitch, JobQueue
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
@@ -50,7 +50,15 @@ SIGNAL = Signal(
 )
 TRANSCRIPT = Transcript(
     text="Добрый день!  It costs 5 %.",
-    segments=(Segment(start_sec=0.0, end_sec=1.5, text="Добрый день!", channel=0),),
+    segments=(
+        Segment(
+            start_sec=0.0,
+            end_sec=1.5,
+            text="Добрый день!",
+            channel=0,
+            words=(Word(text="Добрый", start_sec=0.0, end_sec=0.75), Word(text="день!", start_sec=0.8, end_sec=1.5)),
+        ),
+    ),
     language="ru",
 )
 FACTS = Facts(values={"mood": "good", "topics": ["price", None], "score": {"of": 0.5, "sure": True}})

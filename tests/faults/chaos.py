@@ -1,5 +1,6 @@
 """Whoever pulls the plugs: kills, freezes and starts the parts of a system at random, but by a seed."""
 
+import math
 import random
 import time
 from collections import Counter
@@ -40,36 +41,32 @@ class Chaos:
         self._servers = servers
         self._freeze_sec = freeze_sec
         self._turns: list[str] = []
+        self._frozen: dict[CallsProcess, float] = {}
 
     def rage(self, until: Callable[[], bool], progress: Callable[[], int]) -> None:
         """Do harm until *until* says that it is enough; then bring everything up.
 
         A system that is down cannot be hurt, so *progress* must have grown since the last time, or not for a while.
         """
-        frozen: list[tuple[float, CallsProcess]] = []
         while not until():
             self._wait(progress)
-            for entry in [entry for entry in frozen if entry[0] < time.monotonic()]:
-                entry[1].resume()
-                frozen.remove(entry)
             self._revive()
             name = self._next()
             if name in self._servers:
                 self._bounce(name)
                 continue
             process = self._processes[int(name)]
-            if any(process is other for _, other in frozen):
+            if process in self._frozen:
                 continue
-            if self._chance.random() < 0.25:
+            if len(self._processes) > 1 and self._chance.random() < 0.25:
                 process.pause()
-                frozen.append((time.monotonic() + self._freeze_sec, process))
+                self._frozen[process] = time.monotonic() + self._freeze_sec
                 self.freezes += 1
             else:
                 process.kill()
                 self.kills[process.log.stem.partition("-")[0]] += 1
                 process.start(wait=False)
-        for _, process in frozen:
-            process.resume()
+        self._thaw(at=math.inf)
         for process in self._processes:
             self._bring_up(process)
 
@@ -78,10 +75,17 @@ class Chaos:
         return f"{self.kills.total()} kills ({kinds}), {self.freezes} freezes, {self.revived} ended by themselves"
 
     def _wait(self, progress: Callable[[], int]) -> None:
-        time.sleep(self._chance.uniform(*BETWEEN_SEC))
         before, patience = progress(), time.monotonic() + RECOVERY_SEC
         while progress() == before and time.monotonic() < patience:
+            self._thaw(at=time.monotonic())
             time.sleep(0.02)
+        time.sleep(self._chance.uniform(*BETWEEN_SEC))
+        self._thaw(at=time.monotonic())
+
+    def _thaw(self, at: float) -> None:
+        for process in [process for process, until in self._frozen.items() if until <= at]:
+            process.resume()
+            del self._frozen[process]
 
     def _next(self) -> str:
         if not self._turns:

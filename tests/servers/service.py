@@ -24,7 +24,7 @@ class Service(CallsProcess):
         **variables: str,
     ) -> None:
         self.recordings = folder / "recordings"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(
             folder,
@@ -51,6 +51,6 @@ class Service(CallsProcess):
         return {str(path.relative_to(self.recordings)) for path in self.recordings.rglob("*") if path.is_file()}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -108,5 +108,10 @@ def test_a_slow_network_takes_its_time(proxy: Proxy, client: socket.socket) -> N
 def test_new_connections_are_refused(proxy: Proxy) -> None:
     proxy.change(Weather(refusing=True))
 
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as new, pytest.raises(ConnectionError):
-        answered(new, b"x")
+    with pytest.raises(ConnectionError):
+        asked_anew(proxy)
+
+
+def asked_anew(proxy: Proxy) -> bytes:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as connection:
+        return answered(connection, b"x")

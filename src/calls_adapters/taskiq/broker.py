@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import random
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Final
-
-from taskiq import AsyncBroker, BrokerMessage
+from uuid import UUID
 
 from calls_core.errors import Unavailable
+from calls_core.job import JobId
 
 QUEUE: Final = "calls.wake"
 KEPT: Final = 1000
@@ -28,12 +28,20 @@ class BrokerUnavailable(Unavailable):
     code = "broker-unavailable"
 
 
-class WakeUpBroker(AsyncBroker):
+class WakeUpBroker(ABC):
     """A queue of at most about ``KEPT`` messages, of which the oldest go first, each for one listener.
 
     Connections are opened when they are first used, and again when they are lost: there is no start-up to fail. A
     message is gone from the queue once it is taken: it is a hint, and the job itself is guarded by its lease.
     """
+
+    @abstractmethod
+    async def send(self, job_id: JobId) -> None:
+        """Put a wake-up into the queue.
+
+        Raises:
+            BrokerUnavailable: the broker does not take it.
+        """
 
     @abstractmethod
     async def take(self) -> bytes | None:
@@ -44,12 +52,24 @@ class WakeUpBroker(AsyncBroker):
         """
 
     @abstractmethod
+    def read(self, message: bytes) -> JobId:
+        """Return the id in a message that was taken.
+
+        Raises:
+            ValueError: it is no wake-up.
+        """
+
+    @abstractmethod
     async def check(self) -> str:
         """Return a sentence about the broker.
 
         Raises:
             BrokerUnavailable: it does not answer.
         """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close what was opened."""
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
         """Yield messages, for ever: while the broker is down, ask again every few seconds.
@@ -78,12 +98,11 @@ class MemoryBroker(WakeUpBroker):
     """For the embedded default: sender and listener are one process."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._messages: deque[bytes] = deque(maxlen=KEPT)
         self._arrived = asyncio.Event()
 
-    async def kick(self, message: BrokerMessage) -> None:
-        self._messages.append(message.message)
+    async def send(self, job_id: JobId) -> None:
+        self._messages.append(job_id.bytes)
         self._arrived.set()
 
     async def take(self) -> bytes | None:
@@ -92,5 +111,11 @@ class MemoryBroker(WakeUpBroker):
             await self._arrived.wait()
         return self._messages.popleft()
 
+    def read(self, message: bytes) -> JobId:
+        return JobId(UUID(bytes=message))
+
     async def check(self) -> str:
         return "in this process"
+
+    async def close(self) -> None:
+        """Nothing was opened."""

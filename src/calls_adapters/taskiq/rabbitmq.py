@@ -11,7 +11,8 @@ from aio_pika.exceptions import AMQPError, DeliveryError
 from pamqp.common import FieldValue
 from taskiq import BrokerMessage
 
-from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable, WakeUpBroker
+from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable
+from calls_adapters.taskiq.messages import TaskiqBroker
 
 HEARTBEAT_SECONDS: Final = 5
 CONNECT_SECONDS: Final = 5.0
@@ -57,7 +58,7 @@ class Line:
             _log.debug("a connection to RabbitMQ ended without a goodbye: %s", error)
 
 
-class RabbitBroker(WakeUpBroker):
+class RabbitBroker(TaskiqBroker):
     """A bounded classic queue behind the default exchange.
 
     taskiq-aio-pika is not used: it declares a queue of dead letters, which would keep every wake-up that the bounded

@@ -8,13 +8,14 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError, ResponseError
 from taskiq_redis import RedisStreamBroker
 
-from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable, WakeUpBroker
+from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable
+from calls_adapters.taskiq.messages import TaskiqBroker
 
 CONNECTIONS: Final = 20
 CONNECT_SECONDS: Final = 2.0
 
 
-class SteadyStreamBroker(WakeUpBroker, RedisStreamBroker):  # type: ignore[misc] # its messages need no acknowledgement
+class SteadyStreamBroker(TaskiqBroker, RedisStreamBroker):  # type: ignore[misc] # its messages need no acknowledgement
     """taskiq's broker over streams, whose ``listen()`` outlives the server (https://redis.io/docs/latest/commands/xreadgroup/).
 
     The group begins at the start of the stream, so that nothing is missed that was sent before the first worker came.

@@ -1,4 +1,4 @@
-"""Wake-ups as taskiq messages."""
+"""Wake-ups through a broker."""
 
 import asyncio
 import logging
@@ -7,16 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
-from taskiq.exceptions import SendTaskError
-from taskiq.kicker import AsyncKicker
-
-from calls_adapters.taskiq.broker import MemoryBroker, WakeUpBroker
+from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUpBroker
 from calls_core.job import JobId
 from calls_core.ports import Telemetry, WakeUps
 
-TASK: Final = "calls.wake"
 SEND_SECONDS: Final = 2.0
 PROBE_SECONDS: Final = 2.0
 
@@ -49,14 +44,13 @@ class TaskiqWakeUps(WakeUps):
             if now < self._next_probe:
                 return "the broker did not answer a moment ago"
             self._next_probe = now + PROBE_SECONDS
-        kicker: AsyncKicker[[str], None] = AsyncKicker(task_name=TASK, broker=self._broker, labels={})
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await kicker.kiq(str(job_id))
+                await self._broker.send(job_id)
         except TimeoutError:
             return f"no answer within {SEND_SECONDS:g} seconds"
-        except SendTaskError as error:
-            return str(error.__cause__ or error)
+        except BrokerUnavailable as error:
+            return str(error)
         return None
 
     def _note(self, failure: str | None) -> None:
@@ -100,8 +94,8 @@ async def heard(broker: WakeUpBroker) -> AsyncGenerator[JobId, None]:
     async with aclosing(broker.listen()) as messages:
         async for message in messages:
             try:
-                job_id = JobId(UUID(broker.formatter.loads(message).args[0]))
-            except (ValueError, TypeError, AttributeError, IndexError) as error:
+                job_id = broker.read(message)
+            except ValueError as error:
                 _log.warning("a message that is no wake-up was dropped: %s", error)
                 continue
             yield job_id
