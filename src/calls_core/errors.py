@@ -27,6 +27,7 @@
     |   |-- RepositoryUnavailable
     |   |-- StorageUnavailable
     |   |-- SourceUnavailable
+    |   |-- AiUnavailable
     |   `-- IntakePaused
     `-- AnalysisFailed
         |-- AudioRefused
@@ -41,6 +42,8 @@
         |-- StepTimedOut
         |-- RecordingLost
         |-- SourceRefused
+        |-- AiRefused
+        |-- AiAnswerInvalid
         |-- WorkerLost
         |-- DeadlineExceeded
         `-- NeedsFailedStep
@@ -52,6 +55,7 @@ a client reads; the message says what to do.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -223,6 +227,11 @@ class Unavailable(CallsError):
 
     code = "unavailable"
 
+    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+        """*retry_after* is how long the part has asked us to leave it alone."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class RepositoryUnavailable(Unavailable):
     """The database does not answer."""
@@ -240,6 +249,12 @@ class SourceUnavailable(Unavailable):
     """The address that the recording is pulled from does not answer."""
 
     code = "source-unavailable"
+
+
+class AiUnavailable(Unavailable):
+    """The AI service does not answer, or has too much to do."""
+
+    code = "ai-unavailable"
 
 
 class IntakePaused(Unavailable):
@@ -324,6 +339,18 @@ class SourceRefused(AnalysisFailed):
     """The recording cannot be pulled from its address."""
 
     code = "source-refused"
+
+
+class AiRefused(AnalysisFailed):
+    """The AI service refuses what we ask; trying again would end the same way."""
+
+    code = "ai-refused"
+
+
+class AiAnswerInvalid(AnalysisFailed):
+    """The AI service answered something that makes no sense."""
+
+    code = "ai-answer-invalid"
 
 
 class WorkerLost(AnalysisFailed):

@@ -90,13 +90,26 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word as it was said, with the punctuation that belongs to it."""
+
+    text: str
+    start_sec: float
+    end_sec: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One stretch of speech. *channel* counts from 0; None when the speakers share one channel."""
+    """One stretch of speech. *channel* counts from 0; None when the speakers share one channel.
+
+    *words* are there where the analyzer knows their times, in their order.
+    """
 
     start_sec: float
     end_sec: float
     text: str
     channel: int | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +144,12 @@ def faults(finding: Finding) -> Iterator[str]:
             if not _is_json_object(finding.values):
                 yield "values must be a JSON object, of plain dicts, lists, strings and finite numbers"
         case Transcript():
-            if not all(_is_text(piece) for piece in (finding.text, *(segment.text for segment in finding.segments))):
+            words = [word for segment in finding.segments for word in segment.words]
+            spoken: list[Segment | Word] = [*finding.segments, *words]
+            if not all(_is_text(text) for text in (finding.text, *(piece.text for piece in spoken))):
                 yield "text must be a string without NUL and half characters"
-            if not _are_times(time for segment in finding.segments for time in (segment.start_sec, segment.end_sec)):
-                yield "times of segments must be finite numbers of seconds"
+            if not _are_times(time for piece in spoken for time in (piece.start_sec, piece.end_sec)):
+                yield "times of segments and words must be finite numbers of seconds"
         case Signal():
             marks = [time for mark in finding.silence_marks for time in (mark.start_sec, mark.end_sec)]
             if not _are_times([finding.duration_sec, *marks]):

@@ -28,6 +28,11 @@ class Patience:
     def sweep_every(self) -> timedelta:
         return self.lease / 4
 
+    @property
+    def long_sleep(self) -> timedelta:
+        """How long a process may have been asleep that still ends what it was writing when it wakes up."""
+        return self.lease * 4
+
     def retry_delay(self, attempt: int) -> timedelta:
         """How long to wait after the failed *attempt*: 5 s of a lease of 60, doubled each time, at most 15 leases."""
         return min(self.lease * 15, self.lease / 12 * 2.0 ** min(max(0, attempt - 1), 16))
@@ -35,6 +40,10 @@ class Patience:
     def outage_delay(self, deferrals: int) -> timedelta:
         """How long to wait for something that is down: as for a retry, at most 5 leases."""
         return min(self.lease * 5, self.lease / 12 * 2.0 ** min(deferrals, 16))
+
+    def heeded(self, delay: timedelta, retry_after: timedelta | None) -> timedelta:
+        """Return *delay*, or what was asked for if that is longer, at most 60 leases."""
+        return max(delay, min(self.lease * 60, retry_after or timedelta(0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ async def test_attaches_a_recording(world: World) -> None:
     assert (await world.claimed()).job == replace(acceptance.job, attempt=1)
     assert acceptance.events[0] in await world.events()
     world.clock.advance(MINUTE * 5)
-    assert await world.holds.expired(10) == []
+    assert await world.holds.expired(10, MINUTE) == []
 
 
 async def test_a_recording_may_have_no_steps(world: World) -> None:
@@ -52,7 +52,7 @@ async def test_a_call_has_one_recording(world: World) -> None:
     assert await world.calls.recording(first.call.id) == first.recording
     assert await world.jobs.depth() == {"queued": 1, "running": 0}
     world.clock.advance(MINUTE)
-    assert set(await world.holds.expired(10)) == {blind.held_key, seeing.held_key}
+    assert set(await world.holds.expired(10, MINUTE)) == {blind.held_key, seeing.held_key}
 
 
 async def test_of_many_uploads_at_once_one_wins(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_refuses_bytes_that_the_sweep_has_taken(world: World) -> None:
     late, lost = await world.acceptance(await world.added()), await world.acceptance(await world.added())
     await world.holds.hold(late.held_key, MINUTE * 60)
     world.clock.advance(MINUTE * 5)
-    assert await world.holds.expired(10) == [lost.held_key]
+    assert await world.holds.expired(10, MINUTE) == [lost.held_key]
     await world.holds.hold(late.held_key, -MINUTE)
 
     await world.calls.attach(late)
@@ -116,14 +116,14 @@ async def test_ingest_gives_back_the_holder_of_the_external_id(world: World) -> 
     with pytest.raises(CallNotFound):
         await world.calls.get(acceptance.call.id)
     world.clock.advance(MINUTE)
-    assert await world.holds.expired(10) == [acceptance.held_key]
+    assert await world.holds.expired(10, MINUTE) == [acceptance.held_key]
 
 
 async def test_ingest_refuses_bytes_that_the_sweep_has_taken(world: World) -> None:
     """And stores no call for them."""
     acceptance = await world.acceptance(world.new_call())
     world.clock.advance(MINUTE)
-    await world.holds.expired(10)
+    await world.holds.expired(10, MINUTE)
 
     with pytest.raises(UploadExpired):
         await world.calls.ingest(acceptance)

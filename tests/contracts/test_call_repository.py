@@ -176,7 +176,7 @@ async def test_erasing_leaves_a_receipt_and_nothing_else(world: World) -> None:
     assert {event.call_id for event in await world.events()} == {other.call.id, acceptance.call.id}
     assert [event for event in await world.events() if event.call_id == acceptance.call.id] == [erased]
     assert await world.receipts() == [acceptance.call.id]
-    assert await world.holds.expired(10) == [acceptance.held_key]
+    assert await world.holds.doomed(10) == [acceptance.held_key]
     assert await world.jobs.depth() == {"queued": 1, "running": 0}
     assert (await world.added(external_id="crm-1")).details.external_id == "crm-1"
 

@@ -145,7 +145,7 @@ async def test_refuses_pulled_bytes_that_the_sweep_has_taken(world: World) -> No
     claim = await world.claimed()
     pulled = await world.acceptance(replace(call, status=CallStatus.CREATED))
     world.clock.advance(MINUTE)
-    await world.holds.expired(10)
+    await world.holds.expired(10, MINUTE)
 
     with pytest.raises(UploadExpired):
         await world.jobs.accept_pulled(claim, pulled)

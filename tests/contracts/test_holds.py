@@ -16,12 +16,12 @@ async def test_a_hold_ends_when_its_time_is_up(world: World) -> None:
     await world.holds.hold("later", MINUTE * 2)
     await world.holds.hold("sooner", MINUTE)
     world.clock.advance(MINUTE - MINUTE / 1000)
-    assert await world.holds.expired(10) == []
+    assert await world.holds.expired(10, MINUTE) == []
 
     world.clock.advance(MINUTE * 2)
 
-    assert await world.holds.expired(1) == ["sooner"]
-    assert await world.holds.expired(10) == ["sooner", "later"]
+    assert await world.holds.expired(1, MINUTE) == ["sooner"]
+    assert await world.holds.expired(10, MINUTE) == ["later"]
 
 
 async def test_a_renewed_hold_lasts(world: World) -> None:
@@ -29,25 +29,30 @@ async def test_a_renewed_hold_lasts(world: World) -> None:
     await world.holds.hold("key", MINUTE)
     world.clock.advance(MINUTE * 2)
     await world.holds.renew("key", MINUTE)
-    assert await world.holds.expired(10) == []
+    assert await world.holds.expired(10, MINUTE) == []
 
     await world.holds.hold("key", MINUTE * 5)
     world.clock.advance(MINUTE * 4)
 
-    assert await world.holds.expired(10) == []
+    assert await world.holds.expired(10, MINUTE) == []
 
 
 async def test_a_hold_that_was_seen_expired_stays_so(world: World) -> None:
-    """The sweep may be deleting the bytes: nobody can renew it, and it is reported until it is dropped."""
+    """The sweep may be deleting the bytes: nobody can renew it, and it is reported again later, until it is dropped."""
     await world.holds.hold("key", MINUTE)
     world.clock.advance(MINUTE)
-    assert await world.holds.expired(10) == ["key"]
+    assert await world.holds.expired(10, MINUTE * 4) == ["key"]
 
     with pytest.raises(UploadExpired):
         await world.holds.renew("key", MINUTE)
     await world.holds.hold("key", MINUTE * 9)
 
-    assert await world.holds.expired(10) == ["key"]
+    assert (await world.holds.expired(10, MINUTE), await world.holds.doomed(10)) == ([], [])
+    world.clock.advance(MINUTE * 4)
+    assert (await world.holds.expired(10, MINUTE), await world.holds.doomed(10)) == ([], ["key"])
+    assert await world.holds.doomed(10) == ["key"]
+    await world.holds.drop("key")
+    assert await world.holds.doomed(10) == []
 
 
 async def test_a_dropped_hold_is_forgotten(world: World) -> None:
@@ -57,7 +62,7 @@ async def test_a_dropped_hold_is_forgotten(world: World) -> None:
     await world.holds.drop("key")
     world.clock.advance(MINUTE)
 
-    assert await world.holds.expired(10) == []
+    assert await world.holds.expired(10, MINUTE) == []
     with pytest.raises(UploadExpired):
         await world.holds.renew("key", MINUTE)
 

@@ -102,6 +102,6 @@ class Client:
         for offset in range(0, len(data), size):
             yield data[offset : offset + size]
             if work is not None:
-                # All within one lease: holds are renewed by the clock on the wall, which stands still here.
-                self._world.later(seconds=self._world.lease.total_seconds() / 10)
+                # Longer than one lease in all: holds are renewed by the clock on the wall, which stands still here.
+                self._world.later(seconds=self._world.lease.total_seconds() / 3)
                 await work()

@@ -255,8 +255,8 @@ class EndsJobFirst(WriteBehind, MemoryJobQueue):
 class ForgetsUploadsThatDied(MemoryHolds):
     """Drops what has ended before anybody has deleted the bytes."""
 
-    async def expired(self, limit: int) -> Sequence[str]:
-        for key in await super().expired(limit):
+    async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
+        for key in await super().expired(limit, again_after):
             del self._database.holds[key]
         return []
 

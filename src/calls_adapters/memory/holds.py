@@ -21,18 +21,22 @@ class MemoryHolds(Holds):
         self._database.require_hold(key)
         self._database.holds[key].until = self._clock() + duration
 
-    async def expired(self, limit: int) -> Sequence[str]:
-        now = self._clock()
-        ended = sorted(
-            (hold.until, key) for key, hold in self._database.holds.items() if hold.doomed or hold.until <= now
-        )
-        keys = [key for _until, key in ended[:limit]]
+    async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
+        keys = self._ended(limit, doomed=False)
         for key in keys:
-            self._database.holds[key].doomed = True
+            self._database.holds[key] = StoredHold(until=self._clock() + again_after, doomed=True)
         return keys
+
+    async def doomed(self, limit: int) -> Sequence[str]:
+        return self._ended(limit, doomed=True)
 
     async def drop(self, key: str) -> None:
         self._database.holds.pop(key, None)
+
+    def _ended(self, limit: int, *, doomed: bool) -> list[str]:
+        now = self._clock()
+        ended = ((h.until, key) for key, h in self._database.holds.items() if h.doomed == doomed and h.until <= now)
+        return [key for _until, key in sorted(ended)[:limit]]
 
 
 class MemoryIntakeSwitch(IntakeSwitch):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.tables import holds
@@ -33,19 +33,21 @@ class SqlHolds(Holds):
             msg = "the upload took too long and its bytes were cleared away; send the recording again"
             raise UploadExpired(msg)
 
-    async def expired(self, limit: int) -> Sequence[str]:
-        chosen = (
-            select(holds.c.key)
-            .where(or_(holds.c.doomed, holds.c.until <= self._database.now()))
-            .order_by(holds.c.until, holds.c.key)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        statement = update(holds).where(holds.c.key.in_(chosen)).values(doomed=True)
+    async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
+        chosen = self._ended(_claimable, limit).with_for_update(skip_locked=True)
+        again = {"doomed": True, "until": self._database.now(again_after)}
         async with self._database.change() as connection:
-            rows = (await connection.execute(statement.returning(holds.c.until, holds.c.key))).all()
-        return [key for _until, key in sorted((until, key) for until, key in rows)]
+            statement = update(holds).where(holds.c.key.in_(chosen)).values(again).returning(holds.c.key)
+            return (await connection.scalars(statement)).all()
+
+    async def doomed(self, limit: int) -> Sequence[str]:
+        async with self._database.one() as connection:
+            return (await connection.scalars(self._ended(~_claimable, limit))).all()
 
     async def drop(self, key: str) -> None:
         async with self._database.change() as connection:
             await connection.execute(delete(holds).where(holds.c.key == key))
+
+    def _ended(self, which: ColumnElement[bool], limit: int) -> Select[str]:
+        ended = which & (holds.c.until <= self._database.now())
+        return select(holds.c.key).where(ended).order_by(holds.c.until, holds.c.key).limit(limit)

@@ -114,9 +114,16 @@ class Holds(Protocol):
         """
 
     @abstractmethod
-    async def expired(self, limit: int) -> Sequence[str]:
-        """Return keys whose hold has ended and that nobody can claim any more: they are marked for deletion, and an
+    async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
+        """Return keys whose hold has ended, once. Their bytes shall be deleted: nobody can renew them any more, and an
         acceptance under them raises ``UploadExpired``."""
+
+    @abstractmethod
+    async def doomed(self, limit: int) -> Sequence[str]:
+        """Return keys that ``expired`` has returned at least *again_after* ago, until they are dropped.
+
+        Their bytes shall be deleted again: a writer that was asleep meanwhile may have written them since.
+        """
 
     @abstractmethod
     async def drop(self, key: str) -> None:

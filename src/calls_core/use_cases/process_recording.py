@@ -109,21 +109,14 @@ class ProcessRecording:
             return "lease lost"
         except Unavailable as outage:
             _log.warning("job %s waits: %s", claim.job.id, outage)
-            await self._put_back(claim, self._delay(claim.job, outage=True), outage.reason, burn_attempt=False)
+            await self._put_back(claim, self._delay(claim.job, outage), outage.reason, burn_attempt=False)
             return "postponed"
         except asyncio.CancelledError:
             await asyncio.shield(self._put_back(claim, timedelta(0), None, burn_attempt=False))
             raise
 
     async def _process(self, claim: Claim) -> str:
-        try:
-            call = await self.calls.get(claim.job.call_id)
-        except CallNotFound as error:
-            raise LeaseLost(str(error)) from error
-        if call.status is not CallStatus.PROCESSING:
-            # We were paused after the claim: somebody else has done it all by now.
-            msg = f"call {call.id} is {call.status} already"
-            raise LeaseLost(msg)
+        call = await call_in_work(self.calls, claim)
         recording = await self._recording(claim, call)
         if recording is None:
             return str(CallStatus.FAILED)
@@ -189,7 +182,7 @@ class ProcessRecording:
                 case Failed(reason):
                     attempt.recording = attempt.recording.fail(step.analyzer, reason, now).skip_orphans(now)
                 case Retry() as retry:
-                    delay = self._delay(attempt.claim.job, outage=retry.outage)
+                    delay = self._delay(attempt.claim.job, retry)
                     attempt.postponed[step.analyzer] = retry
                     attempt.recording = attempt.recording.postpone(step.analyzer, retry.reason, now + delay, now)
                 case Signal() | Transcript() | Facts() as finding:
@@ -247,7 +240,7 @@ class ProcessRecording:
         if waiting := tuple(attempt.postponed.values()):
             await self._save(attempt)
             only_outages = all(retry.outage for retry in waiting)
-            delay = self._delay(claim.job, outage=only_outages)
+            delay = max(self._delay(claim.job, retry) for retry in waiting)
             await self.jobs.put_back(claim, delay, waiting[0].reason, burn_attempt=not only_outages)
             return "postponed"
         recording = attempt.recording
@@ -265,14 +258,32 @@ class ProcessRecording:
         await self.jobs.finish(claim, call, recording, [ended(call, self.new_id)], fresh=fresh)
         self.telemetry.call_ended(call)
 
-    def _delay(self, job: Job, *, outage: bool) -> timedelta:
-        return self.patience.outage_delay(job.deferrals) if outage else self.patience.retry_delay(job.attempt)
+    def _delay(self, job: Job, cause: Retry | Unavailable) -> timedelta:
+        if isinstance(cause, Retry) and not cause.outage:
+            return self.patience.retry_delay(job.attempt)
+        return self.patience.heeded(self.patience.outage_delay(job.deferrals), cause.retry_after)
 
     async def _put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
         try:
             await self.jobs.put_back(claim, delay, reason, burn_attempt=burn_attempt)
         except (LeaseLost, Unavailable) as error:
             _log.warning("job %s is left to the sweep: %s", claim.job.id, error)
+
+
+async def call_in_work(calls: CallRepository, claim: Claim) -> Call:
+    """Return the call that a claimed job is about.
+
+    Raises:
+        LeaseLost: it is erased, or somebody else has ended its processing while we were paused after the claim.
+    """
+    try:
+        call = await calls.get(claim.job.call_id)
+    except CallNotFound as error:
+        raise LeaseLost(str(error)) from error
+    if call.status is not CallStatus.PROCESSING:
+        msg = f"call {call.id} is {call.status} already"
+        raise LeaseLost(msg)
+    return call
 
 
 def ended(call: Call, new_id: NewId) -> Event:

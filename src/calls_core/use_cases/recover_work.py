@@ -25,7 +25,7 @@ from calls_core.ports import (
     WakeUps,
     WorkerIsDead,
 )
-from calls_core.use_cases.process_recording import ended
+from calls_core.use_cases.process_recording import call_in_work, ended
 
 BATCH: Final = 100
 
@@ -100,7 +100,7 @@ class RecoverWork:
         else:
             error = WorkerLost(f"{claim.job.attempt} workers died on it; look at their logs before reprocessing")
         try:
-            call = await self.calls.get(claim.job.call_id)
+            call = await call_in_work(self.calls, claim)
             try:
                 found = await self.calls.recording(call.id)
             except RecordingNotFound:
@@ -116,11 +116,13 @@ class RecoverWork:
 
     async def _clear_storage(self) -> tuple[int, int]:
         try:
-            keys = await self.holds.expired(BATCH)
-            for key in keys:
+            abandoned = await self.holds.expired(BATCH, self.patience.long_sleep)
+            for key in abandoned:
+                await self.storage.delete(key)
+            for key in await self.holds.doomed(BATCH):
                 await self.storage.delete(key)
                 await self.holds.drop(key)
-            return len(keys), await self.storage.clear_leftovers()
+            return len(abandoned), await self.storage.clear_leftovers()
         except StorageUnavailable as error:
             _log.warning("abandoned uploads stay for now: %s", error)
             return 0, 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from calls_core.errors import (
+    AiRefused,
     AnalysisFailed,
     AnalyzerCrashed,
     AnalyzerMissing,
@@ -37,10 +38,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The step may succeed next time. *outage* tells that something outside was down, which is nobody's failure."""
+    """The step may succeed next time. *outage* tells that something outside was down, which is nobody's failure.
+
+    *retry_after* is how long that has asked to be left alone.
+    """
 
     reason: Reason
     outage: bool
+    retry_after: timedelta | None = None
 
 
 Outcome: TypeAlias = Finding | Failed | Retry
@@ -75,10 +80,11 @@ class RunStep:
             return await self._limited(analyzer, audio)
         except LeaseLost:
             raise
-        except AudioRefused as error:
+        except (AudioRefused, AiRefused) as error:
             return Failed(error.reason)
         except (Unavailable, AnalysisFailed) as error:
-            return Retry(error.reason, outage=isinstance(error, Unavailable))
+            retry_after = error.retry_after if isinstance(error, Unavailable) else None
+            return Retry(error.reason, outage=isinstance(error, Unavailable), retry_after=retry_after)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise

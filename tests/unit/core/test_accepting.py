@@ -138,7 +138,23 @@ async def test_bytes_of_an_unknown_outcome_stay_until_the_hold_ends(monkeypatch:
     scene.later(seconds=61)
     await scene.recover("sweep")
     assert scene.storage.files == {}
+    scene.later(seconds=241)
+    await scene.recover("sweep")
     assert scene.database.holds == {}
+
+
+async def test_bytes_that_a_sleeper_writes_after_the_sweep_go_too() -> None:
+    """A process that was asleep when its hold ended, writes its bytes and dies: the sweep comes back for them."""
+    scene = Scene()
+    await scene.holds.hold("key", timedelta(seconds=60))
+    scene.later(seconds=61)
+    await scene.recover("sweep")
+    await scene.storage.put("key", chunks(b"data"))
+    await scene.recover("sweep")
+    assert set(scene.storage.files) == {"key"}
+    scene.later(seconds=241)
+    await scene.recover("sweep")
+    assert (scene.storage.files, scene.database.holds) == ({}, {})
 
 
 async def test_an_upload_that_outlived_its_hold_is_refused() -> None:

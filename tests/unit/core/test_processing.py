@@ -8,7 +8,10 @@ from datetime import timedelta
 import pytest
 
 from calls_core.errors import (
+    AiRefused,
+    AiUnavailable,
     AnalysisFailed,
+    CallsError,
     LeaseLost,
     NotAudio,
     RecordingNotFound,
@@ -16,7 +19,7 @@ from calls_core.errors import (
     SourceUnavailable,
     StorageUnavailable,
 )
-from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, Transcript
+from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, Transcript, Word
 from calls_core.job import Patience, PullSource
 from calls_core.ports import Audio
 from tests.unit.core.conftest import FACTS, Scene, Scripted
@@ -32,6 +35,10 @@ A_SIGNAL = Signal(
     levels_dbfs=((-20.0,),),
     peaks=Peaks(channels=1, sample_rate_hz=8000, samples_per_point=8, data=b"\0\0"),
 )
+
+
+def said(word: Word) -> Transcript:
+    return Transcript(text="a", segments=(Segment(start_sec=0, end_sec=1, text="a", words=(word,)),))
 
 
 async def test_an_upload_ends_ready() -> None:
@@ -63,14 +70,15 @@ async def test_later_steps_see_earlier_findings() -> None:
     assert (await scene.calls.recording(call.id)).findings["second"] == Facts(values={"bytes": 8})
 
 
-async def test_refused_audio_fails_at_once() -> None:
-    """What can never be decoded is not tried again, and the other steps' findings stay."""
-    scene = Scene(Scripted("good"), Scripted("bad").raises(NotAudio("it is text")))
+@pytest.mark.parametrize("refusal", [NotAudio("it is text"), AiRefused("no such model")], ids=lambda error: error.code)
+async def test_what_is_refused_fails_at_once(refusal: CallsError) -> None:
+    """What can never succeed is not tried again, and the other steps' findings stay."""
+    scene = Scene(Scripted("good"), Scripted("bad").raises(refusal))
     call = await scene.uploaded()
     assert await scene.work_until_idle() == 1
     failed = await scene.calls.get(call.id)
     assert failed.failure is not None
-    assert (failed.status, failed.failure.code) == ("failed", "not-audio")
+    assert (failed.status, failed.failure.code) == ("failed", refusal.code)
     assert (await scene.calls.recording(call.id)).findings == {"good": FACTS}
 
 
@@ -111,6 +119,8 @@ async def test_a_crashing_analyzer_is_tried_five_times(error: BaseException, cod
         (Facts(values={"text": "\ud800"}), "JSON object"),
         (Transcript(text="a\0b"), "without NUL"),
         (Transcript(text="a", segments=(Segment(start_sec=0, end_sec=float("inf"), text="a"),)), "finite"),
+        (said(Word(text="a", start_sec=0, end_sec=float("nan"))), "finite"),
+        (said(Word(text="\0", start_sec=0, end_sec=1)), "without NUL"),
         (replace(A_SIGNAL, duration_sec=float("nan")), "finite"),
         (replace(A_SIGNAL, levels_dbfs=((float("-inf"),),)), "finite"),
     ],
@@ -138,6 +148,20 @@ async def test_an_analyzer_that_is_gone_is_named() -> None:
     failure = (await scene.calls.get(call.id)).failure
     assert failure is not None
     assert failure.code == "analyzer-missing"
+
+
+async def test_who_is_down_may_say_how_long_to_wait() -> None:
+    """What an outage asks for is heeded when it is longer than our own pause, up to an hour."""
+    for asked, waited in [(1, 5), (70, 70), (99_999, 3600)]:
+        scene = Scene(Scripted().raises(AiUnavailable("busy", retry_after=timedelta(seconds=asked))))
+        call = await scene.uploaded()
+        assert await scene.process("worker") is not None
+        step = (await scene.calls.recording(call.id)).step("scripted")
+        assert step.next_attempt_at == scene.now + timedelta(seconds=waited)
+        scene.later(seconds=waited - 1)
+        assert await scene.process("worker") is None
+        scene.later(seconds=1)
+        assert await scene.process("worker") is not None
 
 
 async def test_an_outage_costs_no_attempt_but_ends_at_the_deadline() -> None:

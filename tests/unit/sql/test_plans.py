@@ -119,7 +119,7 @@ async def test_expired_holds_are_found_by_their_end(database: Database, plans: P
     """There are as many holds as uploads on their way."""
     await asyncio.gather(*(SqlHolds(database).hold(str(number), MINUTE) for number in range(20)))
 
-    assert "holds" in (await plans(SqlHolds(database).expired(10)))[0]
+    assert "holds" in (await plans(SqlHolds(database).expired(10, MINUTE)))[0]
 
 
 async def test_search_has_an_index_for_each_filter(database: Database, plans: Plans) -> None:
