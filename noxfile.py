@@ -1,5 +1,6 @@
 """Every check of the project, each in an environment of its own: ``nox -l`` lists them, ``nox`` runs the usual ones."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def lowest(session: nox.Session) -> None:
     session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", ".")
     session.run("uv", "pip", "install", "--quiet", ".", "--group", "tests")
     session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """The faults at length: every fault point on every stack, and 500 uploads under 60 kills and more.
+
+    ``CALLS_SOAK_UPLOADS``, ``CALLS_SOAK_KILLS`` and ``CALLS_SOAK_SEED`` say otherwise.
+    """
+    _install(session, ".", "--group", "tests")
+    session.env.update({"CALLS_SOAK": "1", "CALLS_SOAK_UPLOADS": "500", "CALLS_SOAK_KILLS": "60"} | dict(os.environ))
+    session.run("pytest", "tests/faults", "-rP", "-o", "faulthandler_timeout=7200", *session.posargs)
 
 
 @nox.session(default=False)
