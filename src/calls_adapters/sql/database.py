@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import URL, ColumnElement, Connection, Interval, Table, event, func, literal
+from sqlalchemy import URL, ColumnElement, Connection, Interval, Table, bindparam, event, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -114,6 +114,22 @@ class Database:
             return literal(self._clock() + later, UtcDateTime)
         moment: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime())
         return moment + literal(later, Interval) if later else moment
+
+    def moment(self, name: str) -> ColumnElement[datetime]:
+        """Return a moment for a statement that is put together once: ``moments`` gives it a value each time."""
+        if self._clock is not None:
+            return bindparam(name, type_=UtcDateTime)
+        moment: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime()) + bindparam(
+            name, type_=Interval
+        )
+        return moment
+
+    def moments(self, **later: timedelta) -> dict[str, Any]:
+        """Return the values of moments by their name, each so much later than the present."""
+        if self._clock is None:
+            return dict(later)
+        now = self._clock()
+        return {name: now + delta for name, delta in later.items()}
 
     async def close(self) -> None:
         await self._writer.dispose()

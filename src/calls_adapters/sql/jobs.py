@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
@@ -32,11 +33,16 @@ class SqlJobQueue(JobQueue):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # The most frequent question of all, put together once.
+        due = _due(database.moment("now"))
+        self._claim_any = self._leasing(_chosen(due, 1, *_URGENCY), attempt=jobs.c.attempt + 1)
+        named = due & (jobs.c.id == bindparam("wanted"))
+        self._claim_named = self._leasing(_chosen(named, 1, *_URGENCY), attempt=jobs.c.attempt + 1)
 
     async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
-        due = self._is_due()
-        wanted = due if job_id is None else due & (jobs.c.id == job_id)
-        return await self._lease(_chosen(wanted, 1, *_URGENCY), worker, lease, attempt=jobs.c.attempt + 1)
+        if job_id is None:
+            return await self._lease(self._claim_any, worker, lease)
+        return await self._lease(self._claim_named, worker, lease, wanted=job_id)
 
     async def claim_hopeless(self, worker: str, lease: timedelta) -> Claim | None:
         now = self._database.now()
@@ -48,7 +54,7 @@ class SqlJobQueue(JobQueue):
             (_queued & _used_up, jobs.c.run_at),
             (ended, jobs.c.lease_until),
         ):
-            if claim := await self._lease(_chosen(hopeless, 1, order), worker, lease):
+            if claim := await self._lease(self._leasing(_chosen(hopeless, 1, order)), worker, lease):
                 return claim
         return None
 
@@ -129,7 +135,7 @@ class SqlJobQueue(JobQueue):
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:
         now = self._database.now()
         silent = or_(jobs.c.announced_at.is_(None), jobs.c.announced_at <= self._database.now(-again_after))
-        chosen = _chosen(self._is_due() & silent, limit, *_URGENCY)
+        chosen = _chosen(_due(now) & silent, limit, *_URGENCY)
         statement = update(jobs).where(jobs.c.id.in_(chosen)).values(announced_at=now)
         async with self._database.change() as connection:
             rows = (await connection.execute(statement.returning(jobs.c.run_at, jobs.c.id))).all()
@@ -146,24 +152,27 @@ class SqlJobQueue(JobQueue):
             oldest: datetime | None = await connection.scalar(select(func.min(jobs.c.created_at)).where(LIVE))
         return oldest
 
-    def _is_due(self) -> ColumnElement[bool]:
-        now = self._database.now()
-        return _queued & (jobs.c.run_at <= now) & (jobs.c.deadline_at > now) & ~_used_up
-
-    async def _lease(
-        self, chosen: Select[tuple[UUID]], worker: str, lease: timedelta, **raised: ColumnElement[int]
-    ) -> Claim | None:
+    def _leasing(self, chosen: Select[tuple[UUID]], **raised: ColumnElement[int]) -> ReturningUpdate[Any]:
         changes = {
             "state": "running",
             "token": jobs.c.token + 1,
-            "lease_owner": worker,
-            "lease_until": self._database.now(lease),
+            "lease_owner": bindparam("worker", type_=jobs.c.lease_owner.type),
+            "lease_until": self._database.moment("until"),
             **raised,
         }
-        statement = update(jobs).where(jobs.c.id == chosen.scalar_subquery()).values(changes).returning(*jobs.c)
+        return update(jobs).where(jobs.c.id == chosen.scalar_subquery()).values(changes).returning(*jobs.c)
+
+    async def _lease(
+        self, statement: ReturningUpdate[Any], worker: str, lease: timedelta, **given: JobId
+    ) -> Claim | None:
+        moments = self._database.moments(now=timedelta(0), until=lease)
         async with self._database.change() as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
+            row = (await connection.execute(statement, {"worker": worker, **moments, **given})).mappings().one_or_none()
         return claim_from(row) if row else None
+
+
+def _due(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return _queued & (jobs.c.run_at <= now) & (jobs.c.deadline_at > now) & ~_used_up
 
 
 def _chosen(fits: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> Select[tuple[UUID]]:
