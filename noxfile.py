@@ -52,7 +52,8 @@ def docs(session: nox.Session) -> None:
 def plugins(session: nox.Session, plugin: str) -> None:
     """Types and tests of one plugin, with nothing installed but itself, the project and what they need."""
     folder = Path("plugins", plugin)
-    _install(session, ".", f"./{folder}", "--group", "tests", "--group", "types")
+    groups = ("tests", "types", f"{folder}/pyproject.toml:tests")
+    _install(session, ".", f"./{folder}", *(word for group in groups for word in ("--group", group)))
     session.run("mypy", f"{folder}/src")
     session.run("pytest", f"{folder}/tests", *session.posargs)
 

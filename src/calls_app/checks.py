@@ -7,10 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from calls_adapters.ai.breaker import Breaker
+from calls_adapters.ai.client import TranscriptionClient
 from calls_adapters.sql.schema import is_current
 from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUpBroker
 from calls_app.settings import Settings
 from calls_core.errors import RepositoryUnavailable, Unavailable
+from calls_core.hookspecs import AnalysisOptions
 from calls_core.ports import AudioDecoder, JobQueue, RecordingStorage
 
 BROKER_SECONDS: Final = 4.0
@@ -28,6 +31,7 @@ class PartChecks:
     storage: RecordingStorage
     decoder: AudioDecoder
     broker: WakeUpBroker
+    options: AnalysisOptions
 
     def for_health(self) -> Mapping[str, Check]:
         """Return the checks that are cheap enough to be asked every few seconds; the service needs all of them."""
@@ -38,7 +42,8 @@ class PartChecks:
         return {} if isinstance(self.broker, MemoryBroker) else {"broker": self.wake_ups}
 
     def for_doctor(self) -> Mapping[str, Check]:
-        return {**self.for_health(), "schema": self.schema, "decoder": self.decoding}
+        checks = {**self.for_health(), "schema": self.schema, "decoder": self.decoding}
+        return {**checks, "ai": self.ai} if self.options.ai else checks
 
     async def database(self) -> str:
         await self.jobs.depth()
@@ -67,6 +72,12 @@ class PartChecks:
             what = str(error) or f"no answer within {BROKER_SECONDS:g} seconds"
             msg = f"{what}; workers find their work every few seconds without it"
             raise BrokerUnavailable(msg) from error
+
+    async def ai(self) -> str:
+        """Not part of ``/health/ready``, where strangers could make us ask with our key as often as they like."""
+        if self.options.ai is None:
+            return "not configured"
+        return await TranscriptionClient(self.options.ai, Breaker()).check()
 
     async def decoding(self) -> str:
         seconds = 0.0

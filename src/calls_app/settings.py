@@ -46,15 +46,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = ""
     s3_secure: bool = True
 
-    analyzers: NonEmpty = "signal"
+    analyzers: str = ""
     silence_threshold_dbfs: Annotated[float, msgspec.Meta(ge=-96, lt=0)] = -40.0
     silence_min_sec: Annotated[float, msgspec.Meta(ge=0.01, le=3600)] = 0.7
     max_upload_bytes: Positive = 2 * 1024**3
     max_duration_sec: Annotated[float, msgspec.Meta(gt=0, le=7 * 86400)] = 8 * 3600.0
 
     ai_base_url: str = ""
-    ai_api_key: str = ""
-    ai_model: str = ""
+    ai_api_key: Annotated[str, msgspec.Meta(pattern="^[!-~]*$")] = ""
+    ai_model: Annotated[str, msgspec.Meta(pattern="^[!-~]+$", max_length=100)] = "whisper-1"
+    ai_language: Annotated[str, msgspec.Meta(pattern="^([a-z]{2,3})?$")] = ""
+    ai_timeout_sec: Annotated[float, msgspec.Meta(ge=0.1, le=1800)] = 300.0
+    ai_max_piece_sec: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 600.0
+    ai_max_upload_bytes: Annotated[int, msgspec.Meta(ge=256_000, le=1_000_000_000)] = 24_000_000
+    ai_max_answer_bytes: Annotated[int, msgspec.Meta(ge=1024, le=256 << 20)] = 8 << 20
     auth_enabled: bool = False
     auth_secret: str = ""
     webhook_allow_cidrs: str = ""
@@ -64,7 +69,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def analyzer_names(self) -> tuple[str, ...]:
+        if not self.analyzers:
+            return ("signal", AI) if self.ai_base_url else ("signal",)
         return tuple(name.strip() for name in self.analyzers.split(",") if name.strip())
+
+    @property
+    def ai_endpoint(self) -> str:
+        """The AI service's address up to where ``/audio/transcriptions`` begins: of a bare host, its ``/v1``."""
+        address = self.ai_base_url.rstrip("/")
+        return address if urlsplit(address).path else f"{address}/v1"
 
     @property
     def wake_ups_url(self) -> str:
@@ -91,6 +104,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(cidr.strip() for cidr in self.webhook_allow_cidrs.split(",") if cidr.strip())
 
 
+AI: Final = "ai"
+
 NAMES: Final = {field.upper(): field for field in Settings.__struct_fields__}
 
 SECRETS: Final = frozenset({"database_url", "redis_url", "broker_url", "s3_secret_key", "ai_api_key", "auth_secret"})
@@ -109,7 +124,6 @@ S3_MAX_BYTES: Final = 10_000 * 8 * 1024**2
 """Ten thousand parts of 8 MiB."""
 
 NOT_YET: Final[Mapping[str, str]] = {
-    "ai_base_url": "the analyzer ai is not part of this release; leave it empty",
     "auth_enabled": "accounts are not part of this release; listen on 127.0.0.1 behind a proxy of yours",
     "retention_days_audio": "retention is not part of this release; leave it empty",
     "retention_days_calls": "retention is not part of this release; leave it empty",
@@ -175,6 +189,18 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
         _refuse_half_an_s3(settings)
     if not settings.analyzer_names:
         raise SettingsError("ANALYZERS: name at least one, such as signal")
+    _refuse_half_an_ai(settings)
+
+
+def _refuse_half_an_ai(settings: Settings) -> None:
+    if settings.ai_base_url and not _is_service(settings.ai_base_url):
+        raise SettingsError("AI_BASE_URL: must be like https://api.openai.com/v1, without a user name or a query")
+    if AI not in settings.analyzer_names:
+        return
+    if not settings.ai_base_url:
+        raise SettingsError("ANALYZERS: ai needs a service; name it in AI_BASE_URL")
+    if "signal" not in settings.analyzer_names:
+        raise SettingsError("ANALYZERS: ai cuts where signal finds silence; name signal too")
 
 
 def _refuse_half_an_s3(settings: Settings) -> None:
@@ -192,6 +218,15 @@ def _with_scheme(url: str, *, secure: bool) -> str | None:
     if not url or "://" in url:
         return url.rstrip("/") or None
     return f"{'https' if secure else 'http'}://{url.rstrip('/')}"
+
+
+def _is_service(url: str) -> bool:
+    """Whether *url* is a scheme, a host, and perhaps a port and a path."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return _is_origin(f"{parts.scheme}://{parts.netloc}") and not parts.query and not parts.fragment
 
 
 def _is_origin(url: str) -> bool:

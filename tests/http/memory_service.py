@@ -25,7 +25,7 @@ from calls_adapters.memory import (
 )
 from calls_core.call import Call
 from calls_core.errors import Reason
-from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript
+from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Patience
 from calls_core.ports import (
     Analyzer,
@@ -70,7 +70,13 @@ TRANSCRIPT: Final = Transcript(
     text="Hello & welcome\nhow <are> you",
     language="en",
     segments=(
-        Segment(start_sec=0.0, end_sec=0.5, text="Hello & welcome", channel=0),
+        Segment(
+            start_sec=0.0,
+            end_sec=0.5,
+            text="Hello & welcome",
+            channel=0,
+            words=(Word(text="Hello", start_sec=0.0, end_sec=0.25), Word(text="welcome", start_sec=0.25, end_sec=0.5)),
+        ),
         Segment(start_sec=1.75, end_sec=2.5, text="how <are>\n\nyou --> there", channel=1),
     ),
 )

@@ -80,7 +80,12 @@ async def test_findings_are_told(client: Client, memory: MemoryService) -> None:
         "end_sec": 0.5,
         "text": "Hello & welcome",
         "channel": 0,
+        "words": [
+            {"text": "Hello", "start_sec": 0.0, "end_sec": 0.25},
+            {"text": "welcome", "start_sec": 0.25, "end_sec": 0.5},
+        ],
     }
+    assert body["findings"]["words"]["segments"][1]["words"] == []
 
 
 async def test_facts_are_told_as_they_are() -> None:

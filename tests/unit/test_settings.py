@@ -41,6 +41,18 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("REDIS_URL", "memory://"),
         ("REDIS_URL", "localhost:6379"),
         ("ANALYZERS", ","),
+        ("AI_BASE_URL", "api.openai.com"),
+        ("AI_BASE_URL", "ftp://ai/v1"),
+        ("AI_BASE_URL", "https://user:secret@ai/v1"),
+        ("AI_BASE_URL", "https://ai/v1?key=1"),
+        ("AI_BASE_URL", "http://[::1"),
+        ("AI_API_KEY", "sk-1 2"),
+        ("AI_MODEL", "large v3"),
+        ("AI_LANGUAGE", "English"),
+        ("AI_TIMEOUT_SEC", "0"),
+        ("AI_MAX_PIECE_SEC", "1"),
+        ("AI_MAX_UPLOAD_BYTES", "1000"),
+        ("AI_MAX_ANSWER_BYTES", "1"),
     ],
 )
 def test_a_malformed_value_is_named(name: str, value: str) -> None:
@@ -84,6 +96,32 @@ def test_what_this_release_cannot_do_is_refused(field: str) -> None:
 def test_the_broker_is_chosen_by_its_url(variables: dict[str, str], url: str) -> None:
     """BROKER_URL decides; a REDIS_URL alone, as older set-ups have it, is the broker."""
     assert load_settings(variables).wake_ups_url == url
+
+
+@pytest.mark.parametrize(
+    ("named", "endpoint"),
+    [
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+        ("https://api.openai.com/", "https://api.openai.com/v1"),
+        ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
+        ("http://10.0.0.5:8000", "http://10.0.0.5:8000/v1"),
+        ("http://[::1]:8000/speech/v2", "http://[::1]:8000/speech/v2"),
+    ],
+)
+def test_where_the_ai_service_is(named: str, endpoint: str) -> None:
+    """A bare host means its /v1; any path is taken as it is."""
+    assert load_settings({"AI_BASE_URL": named}).ai_endpoint == endpoint
+
+
+def test_an_ai_service_is_used_when_it_is_named() -> None:
+    """AI_BASE_URL alone adds the analyzer; ANALYZERS, where it is set, decides."""
+    url = {"AI_BASE_URL": "http://ai"}
+    assert load_settings(url).analyzer_names == ("signal", "ai")
+    assert load_settings(url | {"ANALYZERS": "signal"}).analyzer_names == ("signal",)
+    with pytest.raises(SettingsError, match="AI_BASE_URL"):
+        load_settings({"ANALYZERS": "signal,ai"})
+    with pytest.raises(SettingsError, match="name signal too"):
+        load_settings(url | {"ANALYZERS": "pydub,ai"})
 
 
 S3 = {"S3_ENABLED": "true", "S3_BUCKET": "calls", "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret"}

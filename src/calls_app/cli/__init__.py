@@ -8,6 +8,7 @@ import typer
 from calls_app.cli.analyze import analyze
 from calls_app.cli.demo import demo
 from calls_app.cli.doctor import doctor
+from calls_app.cli.fake_ai import fake_ai
 from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
 from calls_app.settings import SettingsError
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, worker, migrate, analyze, plugins, doctor):
+for command in (demo, serve, worker, migrate, analyze, plugins, doctor, fake_ai):
     app.command()(command)
 
 

@@ -11,11 +11,11 @@ def plugins() -> None:
     from rich.table import Table
 
     from calls_adapters.plugins import choose_analyzers, load_plugins
+    from calls_app.container import analysis_options
     from calls_app.settings import SettingsError
-    from calls_core.hookspecs import AnalysisOptions
 
     settings = configured(LOG_LEVEL="WARNING")
-    found = load_plugins(AnalysisOptions())
+    found = load_plugins(analysis_options(settings))
     table = Table("analyzer", "version", "from", "runs")
     for plugin in found:
         origin = f"{plugin.distribution} {plugin.version}".strip()

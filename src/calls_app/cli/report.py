@@ -5,23 +5,33 @@ from rich.table import Table
 from rich.text import Text
 
 from calls_app.cli.picture import clock, drawn
-from calls_core.findings import Signal
+from calls_core.findings import Signal, Transcript
 from calls_core.recording import Recording, StepStatus
 
 _COLOURS = {StepStatus.DONE: "green", StepStatus.FAILED: "red", StepStatus.SKIPPED: "yellow"}
 
 
 def report(recording: Recording) -> RenderableType:
-    """Return the facts of *recording*, its silences, its picture, and how its steps ended."""
+    """Return the facts of *recording*, its silences, its picture, what was said, and how its steps ended."""
     parts: list[RenderableType] = []
     if recording.signal:
         parts.append(_facts(recording, recording.signal))
         parts.append(Text(drawn(recording.signal), no_wrap=True))
+    if recording.transcript:
+        parts.append(_said(recording.transcript))
     for step in recording.steps:
         colour = _COLOURS.get(step.status, "default")
         error = f": {step.error.code}, {step.error.detail}" if step.error else ""
         parts.append(Text(f"step {step.analyzer} {step.status}{error}", style=colour))
     return Group(*parts)
+
+
+def _said(transcript: Transcript) -> Text:
+    """Return the transcript, each turn of a speaker with its time and channel."""
+    lines = [
+        f"{clock(s.start_sec):>8}  {'' if s.channel is None else s.channel}  {s.text}" for s in transcript.segments
+    ]
+    return Text("\n".join(lines) or transcript.text or "nothing was said")
 
 
 def _facts(recording: Recording, signal: Signal) -> Table:

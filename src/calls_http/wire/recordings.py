@@ -24,13 +24,32 @@ class SilenceMark(msgspec.Struct, kw_only=True):
         return cls(start_sec=mark.start_sec, end_sec=mark.end_sec, channel=mark.channel)
 
 
+class Word(msgspec.Struct, kw_only=True):
+    """One word as it was said."""
+
+    text: str
+    start_sec: float
+    end_sec: float
+
+
 class Segment(msgspec.Struct, kw_only=True):
-    """One stretch of speech."""
+    """One stretch of speech. *words* is empty where their times are not known."""
 
     start_sec: float
     end_sec: float
     text: str
     channel: int | None
+    words: list[Word]
+
+    @classmethod
+    def of(cls, segment: core.Segment) -> "Segment":
+        return cls(
+            start_sec=segment.start_sec,
+            end_sec=segment.end_sec,
+            text=segment.text,
+            channel=segment.channel,
+            words=[Word(text=w.text, start_sec=w.start_sec, end_sec=w.end_sec) for w in segment.words],
+        )
 
 
 class Transcript(msgspec.Struct, kw_only=True):
@@ -42,10 +61,7 @@ class Transcript(msgspec.Struct, kw_only=True):
 
     @classmethod
     def of(cls, found: core.Transcript) -> "Transcript":
-        segments = [
-            Segment(start_sec=s.start_sec, end_sec=s.end_sec, text=s.text, channel=s.channel) for s in found.segments
-        ]
-        return cls(text=found.text, language=found.language, segments=segments)
+        return cls(text=found.text, language=found.language, segments=[Segment.of(s) for s in found.segments])
 
 
 class Step(msgspec.Struct, kw_only=True):
