@@ -9,12 +9,11 @@ from types import MappingProxyType
 from typing import Final
 
 from calls_core.errors import FieldError, IllegalTransition, InvalidCall, Reason, StillProcessing
-from calls_core.findings import JsonValue, is_storable_json, is_storable_text
+from calls_core.findings import TAG_LENGTH_LIMIT, TAGS_LIMIT, JsonValue, is_storable_json, label_faults
 from calls_core.recording import CallId, Recording
 
 PARTY_LIMIT: Final = 64
 TEXT_LIMIT: Final = 128
-TAGS_LIMIT: Final = 32
 METADATA_LIMIT: Final = 16_384
 METADATA_DEPTH: Final = 8
 
@@ -82,13 +81,13 @@ class CallDetails:
             name: text.strip() for name, text in (("external_id", external_id), ("agent", agent)) if text is not None
         }
         errors = [
-            FieldError(f"/{name}", why) for name, text in texts.items() for why in _text_faults(text, limits[name])
+            FieldError(f"/{name}", why) for name, text in texts.items() for why in label_faults(text, limits[name])
         ]
         labels = tuple(dict.fromkeys(tag.strip() for tag in tags))
         errors += [
             FieldError(f"/tags/{index}", why)
             for index, tag in enumerate(labels)
-            for why in _text_faults(tag, PARTY_LIMIT)
+            for why in label_faults(tag, TAG_LENGTH_LIMIT)
         ]
         if len(tags) > TAGS_LIMIT:
             errors.append(FieldError("/tags", f"at most {TAGS_LIMIT} tags"))
@@ -116,7 +115,8 @@ class Call:
     """A phone call.
 
     Immutable: every change returns a new ``Call``, so a half-changed one cannot exist and two calls are equal when
-    their fields are. *version* counts the saved changes; a writer that read an older one is refused.
+    their fields are. *version* counts the saved changes; a writer that read an older one is refused. *found_tags* are
+    those that analyzers found; the given ones, in *details*, never change.
     """
 
     id: CallId
@@ -127,7 +127,13 @@ class Call:
     duration_sec: float | None = None
     silence_sec: float | None = None
     failure: Reason | None = None
+    found_tags: tuple[str, ...] = ()
     version: int = 0
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The given tags, then the found ones, each once."""
+        return tuple(dict.fromkeys((*self.details.tags, *self.found_tags)))
 
     def begin_processing(self, now: datetime) -> "Call":
         """A recording was accepted, or shall be processed again.
@@ -149,6 +155,7 @@ class Call:
             failure=recording.failure,
             duration_sec=signal.duration_sec if signal else None,
             silence_sec=round(signal.silence_sec, 3) if signal else None,
+            found_tags=recording.tags,
         )
 
     def fail(self, reason: Reason, now: datetime) -> "Call":
@@ -176,13 +183,6 @@ def utc(moment: datetime) -> datetime:
     except OverflowError:
         msg = "lies outside of the years 1 to 9999"
         raise ValueError(msg) from None
-
-
-def _text_faults(text: str, limit: int) -> Iterator[str]:
-    if not 1 <= len(text) <= limit:
-        yield f"must have 1 to {limit} characters after trimming"
-    if not is_storable_text(text) or any(character < " " or character == "\x7f" for character in text):
-        yield "must not contain control characters"
 
 
 def _metadata_faults(metadata: Mapping[str, JsonValue]) -> Iterator[str]:

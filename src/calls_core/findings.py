@@ -13,6 +13,8 @@ from calls_core.errors import Reason
 
 LEVEL_FLOOR_DBFS: Final = -96.0
 JSON_DEPTH: Final = 32
+TAGS_LIMIT: Final = 32
+TAG_LENGTH_LIMIT: Final = 64
 
 JsonValue: TypeAlias = Any
 """Whatever JSON can say: objects, lists, strings, numbers, booleans and null."""
@@ -124,9 +126,15 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Whatever else an analyzer found, as a JSON object of its own making."""
+    """Whatever else an analyzer found, as a JSON object of its own making.
+
+    *tags* are put on the call besides those that it was given, where a search finds them: at most 32, each of 1 to 64
+    characters without space around them and without control characters. They go with the finding: when the step runs
+    again, those of the new finding take their place.
+    """
 
     values: Mapping[str, JsonValue]
+    tags: tuple[str, ...] = ()
     caveat: Reason | None = None
 
 
@@ -143,6 +151,7 @@ def faults(finding: Finding) -> Iterator[str]:
         case Facts():
             if not _is_json_object(finding.values):
                 yield "values must be a JSON object, of plain dicts, lists, strings and finite numbers"
+            yield from _tag_faults(finding.tags)
         case Transcript():
             words = [word for segment in finding.segments for word in segment.words]
             spoken: list[Segment | Word] = [*finding.segments, *words]
@@ -179,6 +188,25 @@ def is_storable_json(value: Any, depth: int) -> bool:  # noqa: ANN401 (JSON)
 def is_storable_text(text: str) -> bool:
     """NUL ends strings in PostgreSQL, and a lone surrogate is no character."""
     return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+def label_faults(text: str, limit: int) -> Iterator[str]:
+    """Tell what is wrong with a name, number or tag that was trimmed, of at most *limit* characters."""
+    if not 1 <= len(text) <= limit:
+        yield f"must have 1 to {limit} characters after trimming"
+    if not is_storable_text(text) or any(character < " " or character == "\x7f" for character in text):
+        yield "must not contain control characters"
+
+
+def _tag_faults(tags: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)
+    if not isinstance(tags, tuple) or not all(isinstance(tag, str) for tag in tags):
+        yield "tags must be a tuple of strings"
+    elif len(tags) > TAGS_LIMIT:
+        yield f"there must be at most {TAGS_LIMIT} tags"
+    elif any(tag != tag.strip() for tag in tags):
+        yield "tags must have no space around them"
+    else:
+        yield from (f"each tag {why}" for tag in tags for why in label_faults(tag, TAG_LENGTH_LIMIT))
 
 
 def _is_json_object(value: Any) -> bool:  # noqa: ANN401 (a plugin's)

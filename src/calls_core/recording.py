@@ -16,7 +16,7 @@ from calls_core.errors import (
     UnknownAnalyzer,
     UnsupportedExtension,
 )
-from calls_core.findings import Finding, Signal, SilenceMark, Transcript
+from calls_core.findings import Facts, Finding, Signal, SilenceMark, Transcript
 
 CallId = NewType("CallId", UUID)
 RecordingId = NewType("RecordingId", UUID)
@@ -118,6 +118,12 @@ class Recording:
     @property
     def transcript(self) -> Transcript | None:
         return next((f for f in self._ordered_findings() if isinstance(f, Transcript)), None)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of all findings, each once."""
+        found = (finding.tags for finding in self._ordered_findings() if isinstance(finding, Facts))
+        return tuple(dict.fromkeys(tag for tags in found for tag in tags))
 
     @property
     def duration_sec(self) -> float | None:

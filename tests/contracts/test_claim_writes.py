@@ -9,6 +9,8 @@ from calls_core.call import CallStatus
 from calls_core.errors import LeaseLost, Reason, RecordingNotFound, UploadExpired
 from calls_core.events import EventType
 from calls_core.job import PullSource
+from calls_core.recording import CallId
+from calls_core.search import CallFilter, Window
 from tests.contracts.worlds import FACTS, MINUTE, SIGNAL, TRANSCRIPT, World
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +121,43 @@ async def test_findings_that_are_not_fresh_are_left_alone(world: World) -> None:
     await world.jobs.finish(claim, acceptance.call.finish_processing(last, world.clock.now), last, [], fresh=["ai"])
 
     assert await world.calls.recording(acceptance.call.id) == last
+
+
+async def test_found_tags_are_searched_like_given_ones(world: World) -> None:
+    """The call has both, each once, and is found by both; the given ones stay what the business system said."""
+    mood = replace(FACTS, tags=("жалоба", "vip", "5 % off"))
+    call = await world.finished({"signal": SIGNAL, "ai": mood}, tags=["vip", "shop-7"])
+
+    stored = await world.calls.get(call.id)
+
+    assert stored == call
+    assert (stored.details.tags, stored.tags) == (("vip", "shop-7"), ("vip", "shop-7", "жалоба", "5 % off"))
+    for tag in stored.tags:
+        page = await world.search.find(CallFilter.checked(tag=tag), Window())
+        assert [found.tags for found in page.items] == [stored.tags]
+
+
+async def test_found_tags_are_replaced_and_given_ones_stay(world: World) -> None:
+    """While the call is processed again it has its old tags; then it is found by the new ones only."""
+    call = await world.finished({"signal": SIGNAL, "ai": replace(FACTS, tags=("old", "vip"))}, tags=["vip"])
+    other = await world.finished({"ai": replace(FACTS, tags=("old",))})
+    reset = (await world.calls.recording(call.id)).reset((), ["ai"], world.clock.now, force=True)
+    again = call.begin_processing(world.clock.now)
+    await world.calls.reprocess(again, reset, world.job(call.id), [])
+
+    async def found(tag: str) -> set[CallId]:
+        return {call.id for call in (await world.search.find(CallFilter.checked(tag=tag), Window())).items}
+
+    assert (await world.calls.get(call.id)).tags == ("vip", "old")
+    assert await found("old") == {call.id, other.id}
+
+    claim = await world.claimed()
+    done = reset.begin("ai", world.clock.now).complete("ai", replace(FACTS, tags=("new",)), world.clock.now)
+    await world.jobs.finish(claim, again.finish_processing(done, world.clock.now), done, [], fresh=["ai"])
+
+    assert (await world.calls.get(call.id)).tags == ("vip", "new")
+    assert await found("old") == {other.id}
+    assert await found("vip") == await found("new") == {call.id}
 
 
 async def test_a_pulled_recording_is_stored_by_the_claim_holder(world: World) -> None:

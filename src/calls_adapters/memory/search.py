@@ -69,7 +69,7 @@ class MemoryCallSearch(CallSearch):
                 and wanted.status in {None, call.status}
                 and (wanted.started_from is None or wanted.started_from <= details.started_at)
                 and (wanted.started_until is None or details.started_at < wanted.started_until)
-                and (wanted.tag is None or wanted.tag in details.tags)
+                and (wanted.tag is None or wanted.tag in call.tags)
                 and wanted.agent in {None, details.agent}
                 and (wanted.text is None or wanted.text in self._said(call.id))
                 and (wanted.min_duration is None or _or_nan(call.duration_sec) >= wanted.min_duration)

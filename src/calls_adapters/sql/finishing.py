@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, CTE, Boolean, Select, Table, Text, bindparam, case, func, null, select, update
+from sqlalchemy import ARRAY, CTE, Boolean, Select, Table, Text, all_, bindparam, case, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, said, step_rows
-from calls_adapters.sql.tables import UtcDateTime, calls, events, findings, jobs, recordings, steps
+from calls_adapters.sql.tables import UtcDateTime, call_tags, calls, events, findings, jobs, recordings, steps
 from calls_core.call import Call
 from calls_core.events import Event
 from calls_core.findings import Transcript
@@ -22,6 +22,7 @@ _CALL_CHANGES: Final = (
     "silence_sec",
     "failure_code",
     "failure_detail",
+    "found_tags",
     "version",
     "updated_at",
 )
@@ -75,7 +76,21 @@ _recording = (
     )
     .cte("recording_saved")
 )
-_FINISH: Final = select(_held.c.call_id).add_cte(_call, _recording, _stored(steps), _stored(findings), _stored(events))
+_tag_list = bindparam("tag_list", type_=ARRAY(Text))
+_tags_gone = (
+    delete(call_tags)
+    .where(call_tags.c.call_id == _held.c.call_id, call_tags.c.tag != all_(_tag_list))
+    .cte("tags_gone")
+)
+_tags = (
+    insert(call_tags)
+    .from_select(["tag", "call_id"], select(func.unnest(_tag_list), _held.c.call_id))
+    .on_conflict_do_nothing()
+    .cte("tags_stored")
+)
+_FINISH: Final = select(_held.c.call_id).add_cte(
+    _call, _recording, _tags_gone, _tags, _stored(steps), _stored(findings), _stored(events)
+)
 
 
 async def finish_at_once(
@@ -99,6 +114,7 @@ async def finish_at_once(
         "recording_updated_at": recording.updated_at if recording else None,
         "is_said": False,
         "said": None,
+        "tag_list": list(call.tags),
         **_lists(steps, step_rows(recording, [s.analyzer for s in recording.steps]) if recording else ()),
         **_lists(findings, finding_rows(recording, fresh) if recording else ()),
         **_lists(events, event_rows(happened)),

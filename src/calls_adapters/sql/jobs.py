@@ -13,7 +13,7 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.rows import claim_from, storable
 from calls_adapters.sql.tables import LIVE, jobs
-from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps
+from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps, store_tags
 from calls_core.call import Call
 from calls_core.errors import LeaseLost, Reason
 from calls_core.events import Event
@@ -97,6 +97,7 @@ class SqlJobQueue(JobQueue):
             done = await connection.execute(update(jobs).where(_held(claim)).values(ended))
             _require_held(claim, done.rowcount)
             await save_call(connection, call)
+            await store_tags(self._database, connection, call)
             if recording is not None:
                 names = [step.analyzer for step in recording.steps]
                 await store_steps(self._database, connection, recording, names)

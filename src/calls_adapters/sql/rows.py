@@ -43,6 +43,7 @@ def call_changes(call: Call) -> dict[str, Any]:
         "silence_sec": call.silence_sec,
         "failure_code": call.failure.code if call.failure else None,
         "failure_detail": storable(call.failure.detail) if call.failure else None,
+        "found_tags": _json(call.found_tags) if call.found_tags else None,
         "version": call.version,
         "updated_at": call.updated_at,
     }
@@ -67,6 +68,7 @@ def call_from(row: RowMapping) -> Call:
         duration_sec=row["duration_sec"],
         silence_sec=row["silence_sec"],
         failure=_reason(row["failure_code"], row["failure_detail"]),
+        found_tags=tuple(msgspec.json.decode(row["found_tags"])) if row["found_tags"] else (),
         version=row["version"],
     )
 

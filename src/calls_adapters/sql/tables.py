@@ -73,6 +73,7 @@ calls: Final = Table(
     Column("silence_sec", Float(53)),
     Column("failure_code", Text),
     Column("failure_detail", Text),
+    Column("found_tags", Text),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -96,7 +97,7 @@ call_tags: Final = Table(
     Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
     Index(None, "call_id"),
 )
-"""What the list is filtered by; the call carries its tags itself, too."""
+"""What the list is filtered by: the tags given and found, which the call carries itself, too."""
 
 call_keys: Final = Table(
     "call_keys",

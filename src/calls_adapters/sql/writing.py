@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Insert, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Insert, Table, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,6 +92,15 @@ async def store_events(connection: AsyncConnection, happened: Sequence[Event]) -
 async def save_call(connection: AsyncConnection, call: Call) -> None:
     """Write what may have changed of a call that nobody else can change meanwhile."""
     await connection.execute(_SAVE_CALL, {"saved_id": call.id, **call_changes(call)})
+
+
+async def store_tags(database: Database, connection: AsyncConnection, call: Call) -> None:
+    """Make what a call is found by the tags that it has by now."""
+    gone = (call_tags.c.call_id == call.id) & call_tags.c.tag.not_in(call.tags)
+    await connection.execute(delete(call_tags).where(gone))
+    if call.found_tags:
+        rows = [{"tag": tag, "call_id": call.id} for tag in call.found_tags]
+        await connection.execute(database.insert(call_tags).on_conflict_do_nothing(), rows)
 
 
 async def store_job(connection: AsyncConnection, job: Job) -> None:

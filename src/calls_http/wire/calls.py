@@ -9,6 +9,7 @@ import msgspec
 
 from calls_core import call as core
 from calls_core import errors, search
+from calls_core.findings import TAGS_LIMIT
 from calls_core.ports import IntakeState
 
 URL_LIMIT: Final = 2048
@@ -41,7 +42,7 @@ Moment = Annotated[
         }
     ),
 ]
-Tags = Annotated[list[str], msgspec.Meta(extra_json_schema={"extra": {"max_items": core.TAGS_LIMIT, "items": _LABEL}})]
+Tags = Annotated[list[str], msgspec.Meta(extra_json_schema={"extra": {"max_items": TAGS_LIMIT, "items": _LABEL}})]
 WebAddress = Annotated[
     str,
     msgspec.Meta(
@@ -101,7 +102,8 @@ class PulledCall(NewCall, kw_only=True, forbid_unknown_fields=True):
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """A call. *failure* tells why it failed; *duration_sec* is measured on the decoded audio."""
+    """A call. *failure* tells why it failed; *duration_sec* is measured on the decoded audio. *tags* are the given ones
+    and, once the recording is processed, those that its analyzers found."""
 
     id: UUID
     caller: str
@@ -132,7 +134,7 @@ class Call(msgspec.Struct, kw_only=True):
             external_id=details.external_id,
             direction=details.direction,
             agent=details.agent,
-            tags=list(details.tags),
+            tags=list(call.tags),
             metadata=dict(details.metadata),
             duration_sec=call.duration_sec,
             failure=Reason.of(call.failure),
