@@ -111,7 +111,10 @@ NAMES: Final = {field.upper(): field for field in Settings.__struct_fields__}
 SECRETS: Final = frozenset({"database_url", "redis_url", "broker_url", "s3_secret_key", "ai_api_key", "auth_secret"})
 """Never shown whole: not in logs, not by ``calls doctor``."""
 
-OTHERS: Final = ("OTEL_",)
+PLUGINS: Final = "CALLS_"
+"""Beginning of the names that plugins read for themselves, such as ``CALLS_WHISPER_MODEL``."""
+
+OTHERS: Final = ("OTEL_", PLUGINS)
 """Beginnings of names that belong to others, however much they look like ours."""
 
 BROKERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -138,14 +141,20 @@ def read_environment(environ: Mapping[str, str], env_file: Path = ENV_FILE) -> d
         SettingsError: *env_file* holds a name we do not know, or *environ* one that is nearly ours.
     """
     from_file = {name: value or "" for name, value in dotenv_values(env_file, interpolate=False).items()}
-    for name in from_file:
-        if name.upper() not in NAMES:
+    ours = {name.upper(): value for name, value in from_file.items() if not name.startswith(PLUGINS)}
+    for name in ours:
+        if name not in NAMES:
             raise SettingsError(f"{name} in {env_file} is not a setting of Calls{_suggestion(name, 0.6)}")
     for name in environ:
         if name not in NAMES and not name.startswith(OTHERS) and (hint := _suggestion(name, 0.88, same_start=True)):
             raise SettingsError(f"{name} is not a setting of Calls{hint}")
-    merged = {name.upper(): value for name, value in from_file.items()}
-    return merged | {name: environ[name] for name in NAMES if name in environ}
+    return ours | {name: environ[name] for name in NAMES if name in environ}
+
+
+def plugin_variables(env_file: Path = ENV_FILE) -> dict[str, str]:
+    """Return what *env_file* says to plugins, which read the environment by themselves."""
+    from_file = dotenv_values(env_file, interpolate=False)
+    return {name: value or "" for name, value in from_file.items() if name.startswith(PLUGINS)}
 
 
 def load_settings(variables: Mapping[str, str]) -> Settings:
@@ -178,7 +187,7 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
         if getattr(settings, field):
             raise SettingsError(f"{field.upper()}: {why}")
     for field, schemes in BROKERS.items():
-        if (url := getattr(settings, field)) and urlsplit(url).scheme not in schemes:
+        if (url := getattr(settings, field)) and url.partition("://")[0] not in schemes:
             raise SettingsError(f"{field.upper()}: must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
     if (url := settings.otel_exporter_otlp_endpoint) and urlsplit(url).scheme not in {"http", "https"}:
         raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT: must begin with http:// or https://")
@@ -253,7 +262,10 @@ def shown(settings: Settings, field: str) -> str:
     value = str(getattr(settings, field))
     if field not in SECRETS:
         return value
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "***"
     if parts.scheme and parts.hostname:
         return f"{parts.scheme}://***@{parts.hostname}{parts.path}"
     return value if field == "database_url" and not parts.password else "***"

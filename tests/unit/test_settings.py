@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from calls_app.settings import NAMES, NOT_YET, SECRETS, Settings, SettingsError, load_settings, read_environment, shown
+from calls_app.settings import (
+    NAMES,
+    NOT_YET,
+    SECRETS,
+    Settings,
+    SettingsError,
+    load_settings,
+    plugin_variables,
+    read_environment,
+    shown,
+)
 
 
 def test_nothing_set_is_the_embedded_default() -> None:
@@ -73,6 +83,14 @@ def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
         read_environment({"SILENCE_TRESHOLD_DBFS": "-30"}, tmp_path / "none")
     others = ["PATH", "DATABASE", "API_BASE_URL", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
     assert read_environment(dict.fromkeys(others, "x"), tmp_path / "none") == {}
+
+
+def test_what_is_for_plugins_is_handed_on(tmp_path: Path) -> None:
+    """Names that begin with CALLS_ may stand in the file; they are no settings of ours."""
+    env_file = tmp_path / ".env"
+    env_file.write_text("APP_NAME=x\nCALLS_WHISPER_MODEL=base\n")
+    assert read_environment({"CALLS_WHISPER_MODELS": "y"}, env_file) == {"APP_NAME": "x"}
+    assert plugin_variables(env_file) == {"CALLS_WHISPER_MODEL": "base"}
 
 
 @pytest.mark.parametrize("field", NOT_YET)

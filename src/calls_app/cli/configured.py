@@ -2,7 +2,7 @@
 
 import os
 
-from calls_app.settings import Settings, load_settings, read_environment
+from calls_app.settings import Settings, load_settings, plugin_variables, read_environment
 
 
 def configured(**defaults: str) -> Settings:
@@ -10,5 +10,7 @@ def configured(**defaults: str) -> Settings:
     from calls_app.logs import configure_logging
 
     settings = load_settings(defaults | read_environment(os.environ))
+    for name, value in plugin_variables().items():
+        os.environ.setdefault(name, value)
     configure_logging(settings)
     return settings
