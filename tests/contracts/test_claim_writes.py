@@ -10,7 +10,7 @@ from calls_core.errors import LeaseLost, Reason, RecordingNotFound, UploadExpire
 from calls_core.events import EventType
 from calls_core.job import PullSource
 from calls_core.recording import CallId
-from calls_core.search import CallFilter, Window
+from calls_core.search import CallFilter, PageRequest
 from tests.contracts.worlds import FACTS, MINUTE, SIGNAL, TRANSCRIPT, World
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +133,7 @@ async def test_found_tags_are_searched_like_given_ones(world: World) -> None:
     assert stored == call
     assert (stored.details.tags, stored.tags) == (("vip", "shop-7"), ("vip", "shop-7", "жалоба", "5 % off"))
     for tag in stored.tags:
-        page = await world.search.find(CallFilter.checked(tag=tag), Window())
+        page = await world.search.page(CallFilter.checked(tag=tag), PageRequest())
         assert [found.tags for found in page.items] == [stored.tags]
 
 
@@ -146,7 +146,7 @@ async def test_found_tags_are_replaced_and_given_ones_stay(world: World) -> None
     await world.calls.reprocess(again, reset, world.job(call.id), [])
 
     async def found(tag: str) -> set[CallId]:
-        return {call.id for call in (await world.search.find(CallFilter.checked(tag=tag), Window())).items}
+        return {call.id for call in (await world.search.page(CallFilter.checked(tag=tag), PageRequest())).items}
 
     assert (await world.calls.get(call.id)).tags == ("vip", "old")
     assert await found("old") == {call.id, other.id}

@@ -13,7 +13,7 @@ from calls_core.findings import Facts, Transcript
 from calls_core.ports import PresignedUrl
 from calls_core.recording import MEDIA_TYPES
 from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, Named
-from tests.http.test_calls import register
+from tests.http.test_calls import CALL, register
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +97,22 @@ async def test_facts_are_told_as_they_are() -> None:
         await memory.finish(call["id"], {"mood": Facts(values={"joy": [0.5, None, {"x": "y"}]})})
         findings = (await client.get(f"/calls/{call['id']}/recording")).json()["findings"]
         assert findings == {"mood": {"kind": "facts", "values": {"joy": [0.5, None, {"x": "y"}]}, "caveat": None}}
+
+
+async def test_tags_that_were_found_are_tags_of_the_call() -> None:
+    """They stand after the given ones, once; list and export know them; the call is the same when registered again."""
+    memory = MemoryService(analyzers=(Named("mood"),))
+    async with AsyncTestClient(memory.app()) as client:
+        details = {"external_id": "1", "tags": ["vip", "shop 7"]}
+        call = await register(client, **details)
+        await client.post(f"/calls/{call['id']}/recording", files={"file": ("a.wav", AUDIO)})
+        await memory.finish(call["id"], {"mood": Facts(values={}, tags=("жалоба", "vip"))})
+        tags = ["vip", "shop 7", "жалоба"]
+        assert (await client.get(f"/calls/{call['id']}")).json()["tags"] == tags
+        assert [each["tags"] for each in (await client.get("/calls?tag=жалоба")).json()["items"]] == [tags]
+        assert '""жалоба""' in (await client.get("/calls/export?tag=жалоба")).text
+        again = await client.post("/calls", json=CALL | details)
+        assert (again.status_code, again.json()["id"]) == (200, call["id"])
 
 
 @pytest.mark.parametrize("method", ["post", "put"])

@@ -4,7 +4,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, CTE, Boolean, Select, Table, Text, all_, bindparam, case, delete, func, null, select, update
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    Boolean,
+    Select,
+    Table,
+    Text,
+    all_,
+    bindparam,
+    case,
+    delete,
+    func,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,9 +93,7 @@ _recording = (
 )
 _tag_list = bindparam("tag_list", type_=ARRAY(Text))
 _tags_gone = (
-    delete(call_tags)
-    .where(call_tags.c.call_id == _held.c.call_id, call_tags.c.tag != all_(_tag_list))
-    .cte("tags_gone")
+    delete(call_tags).where(call_tags.c.call_id == _held.c.call_id, call_tags.c.tag != all_(_tag_list)).cte("tags_gone")
 )
 _tags = (
     insert(call_tags)

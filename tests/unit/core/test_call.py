@@ -67,6 +67,19 @@ def test_only_listed_moves_are_legal(source: CallStatus, target: CallStatus) -> 
             MOVES[target](call)
 
 
+def test_tags_of_all_findings_are_put_on_the_call() -> None:
+    """In the order of steps, each once, after the given ones, even when another step has failed; until found anew."""
+    call = replace(a_call(CallStatus.PROCESSING), details=replace(a_call().details, tags=("b", "given")))
+    recording = a_recording(call, "one", "two", "bad").fail("bad", Reason("x", "y"), NOW)
+    found = recording.complete("two", Facts(values={}, tags=("c", "a")), NOW)
+    found = found.complete("one", Facts(values={}, tags=("a", "b")), NOW)
+    ended = call.finish_processing(found, NOW)
+    assert (ended.status, ended.found_tags, ended.tags) == ("failed", ("a", "b", "c"), ("b", "given", "a", "c"))
+    again = ended.begin_processing(NOW)
+    assert again.tags == ended.tags
+    assert again.finish_processing(found.complete("two", Facts(values={}), NOW), NOW).tags == ("b", "given", "a")
+
+
 class CallLife(RuleBasedStateMachine):
     """Whatever is asked of a call, in whatever order, it is only ever in a status that the table leads to."""
 

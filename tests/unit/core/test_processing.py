@@ -117,6 +117,14 @@ async def test_a_crashing_analyzer_is_tried_five_times(error: BaseException, cod
         (Facts(values={"number": float("nan")}), "JSON object"),
         (Facts(values={"thing": object()}), "JSON object"),
         (Facts(values={"text": "\ud800"}), "JSON object"),
+        (Facts(values={}, tags=["list"]), "tuple of strings"),  # type: ignore[arg-type]
+        (Facts(values={}, tags=(1,)), "tuple of strings"),  # type: ignore[arg-type]
+        (Facts(values={}, tags=("",)), "1 to 64 characters"),
+        (Facts(values={}, tags=("a" * 65,)), "1 to 64 characters"),
+        (Facts(values={}, tags=("a\nb",)), "control characters"),
+        (Facts(values={}, tags=("a\ud800",)), "control characters"),
+        (Facts(values={}, tags=(" a",)), "space around"),
+        (Facts(values={}, tags=tuple(map(str, range(33)))), "at most 32 tags"),
         (Transcript(text="a\0b"), "without NUL"),
         (Transcript(text="a", segments=(Segment(start_sec=0, end_sec=float("inf"), text="a"),)), "finite"),
         (said(Word(text="a", start_sec=0, end_sec=float("nan"))), "finite"),
