@@ -12,6 +12,7 @@ from tests.servers.process import CallsProcess, ServiceDied
 STARTS: Final = 3
 BETWEEN_SEC: Final = (0.1, 1.0)
 RECOVERY_SEC: Final = 5.0
+FREEZES: Final = 0.25
 DOWN_SEC: Final = (0.0, 0.8)
 
 
@@ -22,9 +23,13 @@ class Killable(Protocol):
 
     def kill(self) -> None: ...
 
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
 
 class Chaos:
-    """*processes* are killed or frozen, *servers* killed. Everybody has their turn, in an order that changes.
+    """*processes* and *servers* are killed or frozen. Everybody has their turn, in an order that changes.
 
     *freeze_sec* is longer than a lease. A process that ended by itself, such as one that found no database when it
     started, is started again, as an operator's system does.
@@ -58,7 +63,7 @@ class Chaos:
             process = self._processes[int(name)]
             if process in self._frozen:
                 continue
-            if len(self._processes) > 1 and self._chance.random() < 0.25:
+            if len(self._processes) > 1 and self._freezes():
                 process.pause()
                 self._frozen[process] = time.monotonic() + self._freeze_sec
                 self.freezes += 1
@@ -94,7 +99,16 @@ class Chaos:
             self._chance.shuffle(self._turns)
         return self._turns.pop()
 
+    def _freezes(self) -> bool:
+        return self._chance.random() < FREEZES
+
     def _bounce(self, name: str) -> None:
+        if self._freezes():
+            self._servers[name].pause()
+            self.freezes += 1
+            time.sleep(self._freeze_sec)
+            self._servers[name].resume()
+            return
         self._servers[name].kill()
         self.kills[name] += 1
         time.sleep(self._chance.uniform(*DOWN_SEC))

@@ -136,6 +136,17 @@ class PostgresServer:
         while any(_runs(pid) for pid in family):
             time.sleep(0.001)
 
+    def pause(self) -> None:
+        """Freeze all of its processes: connections stay open, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in (self.pid, *_children(self.pid)):
+            _kill(pid, number)
+
     @property
     def pid(self) -> int:
         """The first of its processes, of which all others are children."""
@@ -226,8 +237,8 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
