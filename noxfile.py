@@ -61,7 +61,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with the Python that runs nox."""
-    _install(session, ".", "--group", "deploy")
+    _install(session, ".", "--group", "deploy", "--group", "authors")
     session.run("pytest", *session.posargs)
 
 

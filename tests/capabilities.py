@@ -79,6 +79,10 @@ def _promtool() -> Reason | None:
     return "there is no promtool: install Debian's package prometheus"
 
 
+def _curl() -> Reason | None:
+    return None if shutil.which("curl") else "there is no curl, which the tutorial calls: install Debian's package curl"
+
+
 def _tmpfs() -> Reason | None:
     try:
         require_tmpfs()
@@ -96,6 +100,7 @@ def _recordings() -> Reason | None:
 
 CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyType(
     {
+        "curl": _curl,
         "sqlite": _sqlite,
         "postgres": _postgres,
         "redis": _redis,

@@ -1,67 +1,45 @@
 """The example plugin, as an author would test it: alone, and found by Calls."""
 
-import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from array import array
 
-import pytest
+import calls_clipping
 from calls_adapters.plugins import load_plugins
-from calls_clipping import ClippingAnalyzer
-from calls_core.errors import Reason
 from calls_core.findings import Facts
 from calls_core.hookspecs import AnalysisOptions
-from calls_core.ports import Audio, AudioDecoder, DecodedAudio
-
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+from calls_core.ports import Analyzer
+from calls_core.testing import AnalyzerContract, Sound, found, offered, silence, stereo, tone
 
 
-class Samples(DecodedAudio):
-    codec = "pcm_s16le"
-    sample_rate_hz = 8
-    caveat: Reason | None = None
-
-    def __init__(self, *channels: list[int]) -> None:
-        self.channels = len(channels)
-        self._block = tuple(struct.pack(f"={len(c)}h", *c) for c in channels)
-
-    async def __aiter__(self) -> AsyncIterator[tuple[bytes, ...]]:
-        yield self._block
-        yield self._block
+def clipping() -> Analyzer:
+    [analyzer] = offered(calls_clipping)
+    return analyzer
 
 
-class Decoder(AudioDecoder):
-    def __init__(self, samples: Samples) -> None:
-        self._samples = samples
+class TestContract(AnalyzerContract):
+    """It keeps to what is asked of every analyzer, cut audio included."""
 
-    @asynccontextmanager
-    async def decode(
-        self, path: Path, filename: str, *, sample_rate_hz: int | None = None
-    ) -> AsyncIterator[DecodedAudio]:
-        yield self._samples
+    def analyzer(self) -> Analyzer:
+        return clipping()
 
 
-async def test_counts_clipped_samples_per_channel() -> None:
-    """Both ends of the scale count, quiet channels do not, and blocks add up."""
-    decoder = Decoder(Samples([0, 32767, -32768, 100], [0, 0, 31999, -31999]))
-    finding = await ClippingAnalyzer().analyze(Audio(path=Path("x"), filename="x.wav", decoder=decoder))
-    assert finding == Facts(values={"clipped_share": [0.5, 0.0], "clipped_sec": [0.5, 0.0]})
+def test_counts_clipped_samples_per_channel() -> None:
+    """Both ends of the scale count, quiet channels do not."""
+    planes = ([0, 32767, -32768, 100], [0, 0, 31999, -31999])
+    sound = Sound(tuple(array("h", plane).tobytes() for plane in planes), sample_rate_hz=8)
+    finding = found(clipping(), sound)
+    assert finding == Facts(values={"clipped_share": [0.5, 0.0], "clipped_sec": [0.25, 0.0]})
 
 
-async def test_passes_a_caveat_on() -> None:
-    """What could not be decoded limits this finding too."""
-    samples = Samples([0])
-    samples.caveat = Reason("truncated", "half of it")
-    finding = await ClippingAnalyzer().analyze(Audio(path=Path("x"), filename="x.wav", decoder=Decoder(samples)))
-    assert finding.caveat == Reason("truncated", "half of it")
+def test_a_tone_that_is_too_loud_is_clipped() -> None:
+    """One 20 dB above full scale is so nearly all the time; beside it, one at -20 dBFS is not."""
+    finding = found(clipping(), stereo(tone(9.0, dbfs=20.0), silence(1.0) + tone(8.0)))
+    assert isinstance(finding, Facts)
+    loud, well = finding.values["clipped_share"]
+    assert loud > 0.9
+    assert well == 0.0
 
 
-async def test_calls_finds_it() -> None:
+def test_calls_finds_it() -> None:
     """Installed beside Calls, it is offered by its entry point."""
     [plugin] = [p for p in load_plugins(AnalysisOptions()) if p.distribution == "calls-clipping"]
     assert plugin.error is None

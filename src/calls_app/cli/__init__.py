@@ -21,8 +21,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, worker, migrate, analyze, plugins, doctor, fake_ai):
+for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai):
     app.command()(command)
+app.add_typer(plugins, name="plugins")
 
 
 def main() -> None:
