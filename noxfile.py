@@ -67,11 +67,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=["3.11", "3.12", "3.13"], default=False)
 def pythons(session: nox.Session) -> None:
-    """The quick tests, with each other Python that we support and this machine has: ``tests`` runs the present one."""
+    """The quick tests without servers, with each other Python that we support and this machine has.
+
+    ``tests`` runs all of them with the present one, and ``lowest`` the quick ones with the oldest drivers.
+    """
     if session.python == f"{sys.version_info.major}.{sys.version_info.minor}":
         session.skip("the session tests runs with this one")
     _install(session, ".", "--group", "tests")
-    session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
+    session.run("pytest", "-m", "not requires", *(session.posargs or _existing(QUICK_TESTS)))
 
 
 @nox.session(default=False)
