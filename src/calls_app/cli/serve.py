@@ -46,6 +46,8 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool)
     container = make_container(settings)
     await prepare(container, settings)
     server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
+    # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     await server.serve()
     return server.started
 
