@@ -41,10 +41,8 @@ def named_points() -> list[str]:
 
 
 def combinations() -> list[Any]:
-    """Return fault points with what they are tried on: every pair of any two, or all there are when soaking.
-
-    Each point meets each broker; databases and storages take turns, so that each point meets both of them, too.
-    """
+    """Return fault points with what they are tried on: both databases, with brokers and storages that take turns; or
+    everything there is, when soaking."""
     chosen = []
     for number, point in enumerate(named_points()):
         storages = ONLY_ON.get(point.partition(".")[0], STORAGES)
@@ -52,8 +50,8 @@ def combinations() -> list[Any]:
             stacks = list(itertools.product(DATABASES, BROKERS, storages))
         else:
             stacks = [
-                (DATABASES[(number + turn) % 2], broker, storages[(number // 2 + turn) % len(storages)])
-                for turn, broker in enumerate(BROKERS)
+                (database, BROKERS[(number + turn) % 3], storages[(number // 2 + turn) % len(storages)])
+                for turn, database in enumerate(DATABASES)
             ]
         chosen += [pytest.param(point, *stack, id="-".join((point, *stack)), marks=_needs(*stack)) for stack in stacks]
     return chosen
