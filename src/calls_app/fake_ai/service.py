@@ -106,7 +106,10 @@ class FakeAi:
                 told = Behaviour(body=b'{"object": "list", "data": [{"id": "whisper-1"}]}')
             case _:
                 told = _error(404, f"there is no {request.target} here")
-        return await self._send(writer, told) and request.method == "GET"
+        if await self._send(writer, told) and request.method == "GET":
+            return True
+        await _linger(reader)
+        return False
 
     async def _transcribe(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.requests += 1
