@@ -105,11 +105,10 @@ class FakeAi:
             case "GET", "/v1/models":
                 told = Behaviour(body=b'{"object": "list", "data": [{"id": "whisper-1"}]}')
             case _:
+                size = int(request.headers.get("content-length", "0"))
+                await reader.readexactly(min(size, MAX_BODY))
                 told = _error(404, f"there is no {request.target} here")
-        if await self._send(writer, told) and request.method == "GET":
-            return True
-        await _linger(reader)
-        return False
+        return await self._send(writer, told)
 
     async def _transcribe(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.requests += 1
