@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, said, step_rows
 from calls_adapters.sql.tables import UtcDateTime, call_tags, calls, events, findings, jobs, recordings, steps
+from calls_adapters.sql.writing import overwriting
 from calls_core.call import Call
 from calls_core.events import Event
 from calls_core.findings import Transcript
@@ -67,9 +68,7 @@ def _given(table: Table) -> Select[Any]:
 
 def _stored(table: Table) -> CTE:
     statement = insert(table).from_select([column.name for column in table.columns], _given(table))
-    key = table.primary_key.columns
-    changes = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
-    return statement.on_conflict_do_update(index_elements=list(key), set_=changes).cte(f"{table.name}_stored")
+    return overwriting(table, statement).cte(f"{table.name}_stored")
 
 
 def _name(table: Table, column: str) -> str:

@@ -155,7 +155,11 @@ async def store_findings(
 @cache
 def _upsert(table: Table, *, is_postgres: bool) -> Insert:
     """Return an INSERT of whole rows, which overwrites those of the same key; putting it together takes a while."""
-    statement = postgresql.insert(table) if is_postgres else sqlite.insert(table)
+    return overwriting(table, postgresql.insert(table) if is_postgres else sqlite.insert(table))
+
+
+def overwriting(table: Table, statement: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    """Return the INSERT of whole rows, which overwrites those of the same key."""
     key = table.primary_key.columns
     changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

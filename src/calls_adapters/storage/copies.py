@@ -1,7 +1,6 @@
 """Private files for as long as somebody works on them."""
 
 import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from calls_adapters.storage.locks import locked, remove_unlocked
 from calls_core.errors import StorageUnavailable
 
 PREFIX: Final = "calls-copy-"
@@ -21,34 +21,15 @@ def new_copy() -> IO[bytes]:
     """
     while True:
         file = tempfile.NamedTemporaryFile(prefix=PREFIX)  # noqa: SIM115 (lent to the caller)
-        if _lock(file.fileno()) and os.fstat(file.fileno()).st_nlink == 1:
+        if locked(file.fileno()) and os.fstat(file.fileno()).st_nlink == 1:
             return file
         file.close()  # the sweep was quicker than the lock
 
 
 def clear_copies() -> int:
     """Remove the copies of processes that died; return how many."""
-    removed = 0
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except (FileNotFoundError, PermissionError):  # gone by now, or another user's
-            continue
-        try:
-            if _lock(descriptor):
-                path.unlink(missing_ok=True)
-                removed += 1
-        finally:
-            os.close(descriptor)
-    return removed
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    # Others' files cannot be opened.
+    return remove_unlocked(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"), PermissionError)
 
 
 _ADVICE: Final = {

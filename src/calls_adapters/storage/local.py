@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final, NoReturn, ParamSpec, TypeVar
 from uuid import uuid4
 
+from calls_adapters.storage.locks import locked, remove_unlocked
 from calls_core.errors import PresignedUrlsUnavailable, RecordingExists, RecordingNotFound, StorageUnavailable
 from calls_core.faultpoint import faultpoint
 from calls_core.ports import PresignedUrl, RecordingStorage, StoredFile
@@ -102,7 +102,7 @@ class LocalStorage(RecordingStorage):
 
     async def clear_leftovers(self) -> int:
         with _disk_errors():
-            return await self._in_thread(self._clear_leftovers)
+            return await self._in_thread(remove_unlocked, self._unfinished.glob("*.part"))
 
     async def check(self) -> None:
         def write_nothing() -> None:
@@ -140,7 +140,7 @@ class LocalStorage(RecordingStorage):
         while True:
             part = self._unfinished / f"{uuid4().hex}.part"
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            if _lock(descriptor) and os.fstat(descriptor).st_nlink == 1:
+            if locked(descriptor) and os.fstat(descriptor).st_nlink == 1:
                 return part, descriptor
             os.close(descriptor)
 
@@ -159,29 +159,6 @@ class LocalStorage(RecordingStorage):
         if new_folder:
             _sync_folder(self._root)
         faultpoint("fs.folder_synced")
-
-    def _clear_leftovers(self) -> int:
-        removed = 0
-        for part in self._unfinished.glob("*.part"):
-            try:
-                descriptor = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue
-            try:
-                if _lock(descriptor):
-                    part.unlink(missing_ok=True)
-                    removed += 1
-            finally:
-                os.close(descriptor)
-        return removed
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
