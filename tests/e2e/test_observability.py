@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,15 +14,10 @@ import pytest
 from tests.e2e.conversation import ended, register, upload
 from tests.servers.collector import Collector
 from tests.servers.fleet import WorkerProcess
-from tests.servers.service import Service
+from tests.servers.service import Service, free_port
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = PARENT.split("-")[1]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def worker_beside(service: Service, **variables: str) -> WorkerProcess:

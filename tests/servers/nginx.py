@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from tests.servers.service import free_port
+
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
 START_LIMIT_SEC: Final = 20.0
 
@@ -43,7 +45,7 @@ class NginxServer:
     def __init__(self, folder: Path, *, api: tuple[int, ...], storage: int = 9) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self.port, self.download_port, own_port = (_free_port() for _ in range(3))
+        self.port, self.download_port, own_port = (free_port() for _ in range(3))
         self.url = f"http://127.0.0.1:{self.port}"
         self.download_url = f"http://127.0.0.1:{self.download_port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,8 +94,3 @@ class NginxServer:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
