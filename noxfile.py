@@ -13,6 +13,9 @@ nox.options.download_python = "never"
 
 PLUGINS = sorted(folder.parent.name for folder in Path("plugins").glob("*/pyproject.toml"))
 
+# Most tests wait for servers and processes: one worker more than there are cores keeps them busy.
+PARALLEL = ("-n", str(min((os.cpu_count() or 1) + 1, 8)), "--dist", "worksteal")
+
 # What does not start servers or processes by the dozen: enough to tell a version of Python or of a library that fails.
 QUICK_TESTS = ("tests/unit", "tests/contracts", "tests/http")
 
@@ -62,7 +65,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, with the Python that runs nox."""
     _install(session, ".", "--group", "deploy", "--group", "authors")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"], default=False)
@@ -74,7 +77,7 @@ def pythons(session: nox.Session) -> None:
     if session.python == f"{sys.version_info.major}.{sys.version_info.minor}":
         session.skip("the session tests runs with this one")
     _install(session, ".", "--group", "tests")
-    session.run("pytest", "-m", "not requires", *(session.posargs or _existing(QUICK_TESTS)))
+    session.run("pytest", *PARALLEL, "-m", "not requires", *(session.posargs or _existing(QUICK_TESTS)))
 
 
 @nox.session(default=False)
@@ -84,7 +87,7 @@ def lowest(session: nox.Session) -> None:
     _install(session)
     session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", ".")
     session.run("uv", "pip", "install", "--quiet", ".", "--group", "tests")
-    session.run("pytest", *(session.posargs or _existing(QUICK_TESTS)))
+    session.run("pytest", *PARALLEL, *(session.posargs or _existing(QUICK_TESTS)))
 
 
 @nox.session(default=False)
