@@ -25,6 +25,7 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
+from calls_adapters.sql.keys import SqlIdempotencyKeys
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.storage.local import LocalStorage
 from calls_adapters.taskiq.broker import WakeUpBroker
@@ -47,6 +48,7 @@ from calls_core.ports import (
     CallSearch,
     Clock,
     Holds,
+    IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
     NewId,
@@ -56,6 +58,7 @@ from calls_core.ports import (
     WorkerIsDead,
 )
 from calls_core.use_cases.analyze_file import AnalyzeFile
+from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
@@ -75,6 +78,7 @@ class UseCases(Provider):
     scope = Scope.APP
     use_cases = provide_all(
         AnalyzeFile,
+        AnswerOnce,
         AttachRecording,
         ControlIntake,
         EraseCall,
@@ -104,6 +108,7 @@ class Adapters(Provider):
     search = provide(SqlCallSearch, provides=CallSearch)
     jobs = provide(SqlJobQueue, provides=JobQueue)
     holds = provide(SqlHolds, provides=Holds)
+    keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
     readings = provide(ReadingsCollector)

@@ -7,6 +7,7 @@
     |   |-- UnsupportedExtension
     |   |-- EmptyRecording
     |   |-- DigestMismatch
+    |   |-- IdempotencyKeyReused
     |   `-- UnknownAnalyzer
     |-- TooLarge
     |-- NotFound
@@ -20,6 +21,7 @@
     |   |-- ExternalIdTaken
     |   |-- StillProcessing
     |   |-- StaleCall
+    |   |-- IdempotencyKeyInUse
     |   `-- LeaseLost
     |-- UploadExpired
     |-- PresignedUrlsUnavailable
@@ -126,6 +128,12 @@ class DigestMismatch(InvalidInput):
     code = "digest-mismatch"
 
 
+class IdempotencyKeyReused(InvalidInput):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency-key-reused"
+
+
 class UnknownAnalyzer(InvalidInput):
     """The recording has no step of this name."""
 
@@ -202,6 +210,12 @@ class StaleCall(Conflict):
     """The call was changed by someone else at the same time."""
 
     code = "stale-call"
+
+
+class IdempotencyKeyInUse(Conflict):
+    """A request with this Idempotency-Key is being answered."""
+
+    code = "idempotency-key-in-use"
 
 
 class LeaseLost(Conflict):

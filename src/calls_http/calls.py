@@ -1,14 +1,15 @@
 """Registering, finding, deleting and reprocessing calls."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Response, delete, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from calls_core.call import Call
 from calls_core.ports import IntakeState
 from calls_core.recording import CallId
 from calls_core.search import CallFilter, PageRequest, StatsBucket
@@ -18,6 +19,7 @@ from calls_core.use_cases.register_call import ControlIntake, RegisterCall, Regi
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_http import wire
 from calls_http.documentation import READS_BODY, operation, problems
+from calls_http.idempotency import Idempotent, receipting
 from calls_http.queries import FILTERED, PAGED, WITHIN, refuse_unknown_parameters
 
 LOCATION: Final = {"Location": "Where the call is."}
@@ -30,14 +32,18 @@ EXISTING: Final = {
 
 @post(
     "/calls",
-    operation_class=operation(headers={200: LOCATION, 201: LOCATION}),
+    middleware=[Idempotent()],
+    operation_class=operation(headers={200: LOCATION, 201: LOCATION}, keyed=True),
     responses=problems(409, *READS_BODY) | EXISTING,
     response_description="The new call.",
     summary="Register a call",
 )
-async def register_call(data: JSONBody[wire.NewCall], register: FromDishka[RegisterCall]) -> Response[wire.Call]:
+async def register_call(
+    request: Request[Any, Any, Any], data: JSONBody[wire.NewCall], register: FromDishka[RegisterCall]
+) -> Response[wire.Call]:
     """Store the details of a call. The same `external_id` and content give the same call again, with 200."""
-    return registered(await register(data.details()), status_code=201)
+    receipt = await receipting(request, _created)
+    return registered(await register(data.details(), receipt), status_code=201)
 
 
 @get("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Get a call")
@@ -62,16 +68,21 @@ async def delete_call(call_id: FromPath[UUID], erase: FromDishka[EraseCall]) -> 
 @post(
     "/calls/{call_id:uuid}/reprocess",
     status_code=202,
-    operation_class=operation(body_required=False),
+    middleware=[Idempotent()],
+    operation_class=operation(body_required=False, keyed=True),
     responses=problems(404, 409, *READS_BODY),
     summary="Process a recording again",
 )
 async def reprocess_call(
-    call_id: FromPath[UUID], reprocess: FromDishka[ReprocessCall], data: JSONBody[wire.Reprocess | None] = None
+    request: Request[Any, Any, Any],
+    call_id: FromPath[UUID],
+    reprocess: FromDishka[ReprocessCall],
+    data: JSONBody[wire.Reprocess | None] = None,
 ) -> wire.Call:
     """Run the steps that failed or are new, or those named; what is done runs again only with `force`."""
     wanted = data or wire.Reprocess()
-    return wire.Call.of(await reprocess(CallId(call_id), wanted.analyzers, force=wanted.force))
+    receipt = await receipting(request, _reprocessing)
+    return wire.Call.of(await reprocess(CallId(call_id), wanted.analyzers, force=wanted.force, receipting=receipt))
 
 
 @get("/calls/stats", dependencies=WITHIN, operation_class=operation(), responses=problems(), summary="Count calls")
@@ -97,11 +108,19 @@ async def set_intake(data: JSONBody[wire.Intake], intake: FromDishka[ControlInta
 
 def registered(outcome: Registered, *, status_code: int) -> Response[wire.Call]:
     """Answer with the call: with *status_code* when it is new, else with 200."""
-    return Response(
-        wire.Call.of(outcome.call),
-        status_code=status_code if outcome.is_new else 200,
-        headers={"Location": f"/calls/{outcome.call.id}"},
-    )
+    return of_new(outcome.call, status_code=status_code if outcome.is_new else 200)
+
+
+def of_new(call: Call, *, status_code: int) -> Response[wire.Call]:
+    return Response(wire.Call.of(call), status_code=status_code, headers={"Location": f"/calls/{call.id}"})
+
+
+def _created(call: Call) -> Response[wire.Call]:
+    return of_new(call, status_code=201)
+
+
+def _reprocessing(call: Call) -> Response[wire.Call]:
+    return Response(wire.Call.of(call), status_code=202)
 
 
 calls_router = DishkaRouter(

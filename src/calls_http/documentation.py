@@ -12,6 +12,7 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
+    Parameter,
     Reference,
     RequestBody,
     Schema,
@@ -45,6 +46,19 @@ WHY: Final[Mapping[int, str]] = {
     503: "A part behind the service is down, or new calls are not accepted at the moment; see Retry-After.",
 }
 
+_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    param_in="header",
+    schema=Schema(type=OpenAPIType.STRING, pattern='^("[!#-\\[\\]-~]{1,128}"|[!#-\\[\\]-~]{1,128})$'),
+    description="The same key with the same request is answered as the first time, for 24 hours.",
+)
+_REPLAYED: Final = {"Idempotency-Replayed": "`true` when this was answered before."}
+_WHEN_KEYED: Final[Mapping[str, Mapping[str, str]]] = {
+    "201": _REPLAYED,
+    "202": _REPLAYED,
+    "409": {"Retry-After": "Seconds to wait, when a request with this key is being answered."},
+}
+
 READS_BODY: Final = (408, 413, 415)
 
 
@@ -62,11 +76,13 @@ def operation(
     body_required: bool = True,
     contents: Mapping[int, Mapping[str, Schema | Reference] | None] | None = None,
     headers: Mapping[int, Mapping[str, str]] | None = None,
+    keyed: bool = False,
 ) -> type[Operation]:
     """Return an operation class for a handler whose bodies or headers its signature does not show.
 
     *body* gives the request's schema by media type; *contents* an answer's by status and media type (None: no body);
-    *headers* the sentences about an answer's headers, by status and name.
+    *headers* the sentences about an answer's headers, by status and name. *keyed* is whether it takes part in
+    ``calls_http.idempotency``.
     """
 
     @dataclass
@@ -76,6 +92,8 @@ def operation(
                 self.request_body = RequestBody(required=body_required, content=_content(body))
             elif isinstance(self.request_body, RequestBody):
                 self.request_body.required = body_required
+            if keyed:
+                self.parameters = [*(self.parameters or []), _KEY]
             responses = self.responses or {}
             for status, content in (contents or {}).items():
                 found = responses.setdefault(str(status), OpenAPIResponse(description=HTTPStatus(status).description))
@@ -85,6 +103,7 @@ def operation(
                 assert isinstance(response, OpenAPIResponse)  # noqa: S101
                 sentences = {"X-Request-ID": "The id of this request in the log."}
                 sentences |= {"Retry-After": "Seconds to wait before the next try."} if key == "503" else {}
+                sentences |= _WHEN_KEYED.get(key, {}) if keyed else {}
                 sentences |= (headers or {}).get(int(key), {})
                 shown = {name: OpenAPIHeader(schema=TEXT, description=text) for name, text in sentences.items()}
                 response.headers = {**(response.headers or {}), **shown}

@@ -9,14 +9,15 @@ from litestar import Request, Response, post
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
-from calls_core.call import CallDetails
+from calls_core.call import Call, CallDetails
 from calls_core.errors import FieldError, InvalidInput
 from calls_core.job import PullSource
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_http import wire
 from calls_http.bodies import converted, decoded_json, is_json
-from calls_http.calls import EXISTING, LOCATION, registered
+from calls_http.calls import EXISTING, LOCATION, of_new, registered
 from calls_http.documentation import BINARY, READS_BODY, TEXT, fields_of, operation, problems
+from calls_http.idempotency import Idempotent, is_keyed, receipting
 from calls_http.problems import MalformedBody, UnsupportedMediaType
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
@@ -55,9 +56,11 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 @post(
     "/calls/ingest",
     status_code=202,
+    middleware=[Idempotent(FIELDS)],
     operation_class=operation(
         body={"multipart/form-data": _form_schema(), "application/json": _json_schema()},
         headers={200: LOCATION, 202: LOCATION},
+        keyed=True,
     ),
     responses=problems(409, 410, *READS_BODY) | EXISTING,
     response_description="The call, whose recording is being processed.",
@@ -71,13 +74,19 @@ async def ingest_call(
     media_type = request.content_type[0]
     if is_json(media_type):
         asked = decoded_json(await request.body(), wire.PulledCall)
-        return registered(await pull(asked.details(), _source(asked)), status_code=202)
+        receipt = await receipting(request, _accepted)
+        return registered(await pull(asked.details(), _source(asked), receipt), status_code=202)
     if not media_type.startswith("multipart/"):
         raise UnsupportedMediaType("send multipart/form-data with a file, or application/json with recording_url")
-    async with UploadForm(request, accepted=FIELDS) as form:
+    async with UploadForm(request, accepted=FIELDS, digest=is_keyed(request)) as form:
         filename = await form.open()
-        outcome = await ingest(lambda: _details(form.fields), filename, form.chunks())
+        receipt = await receipting(request, _accepted, (form, filename))
+        outcome = await ingest(lambda: _details(form.fields), filename, form.chunks(), receipting=receipt)
     return registered(outcome, status_code=202)
+
+
+def _accepted(call: Call) -> Response[wire.Call]:
+    return of_new(call, status_code=202)
 
 
 def _details(fields: Mapping[str, Sequence[str]]) -> CallDetails:

@@ -16,6 +16,7 @@ from calls_core.errors import (
     CallsError,
     Conflict,
     FieldError,
+    IdempotencyKeyInUse,
     IntakePaused,
     InvalidInput,
     NotFound,
@@ -41,7 +42,7 @@ STATUS: Final[Mapping[type[CallsError], int]] = {
 }
 """The nearest listed ancestor of an error decides."""
 
-RETRY_AFTER_SECONDS: Final[Mapping[type[CallsError], int]] = {IntakePaused: 60, Unavailable: 5}
+RETRY_AFTER_SECONDS: Final[Mapping[type[CallsError], int]] = {IntakePaused: 60, IdempotencyKeyInUse: 1, Unavailable: 5}
 
 FRAMEWORK_CODES: Final[Mapping[int, str]] = {
     400: "bad-request",
@@ -155,9 +156,9 @@ def _answer_calls_error(request: Request[Any, Any, Any], error: CallsError) -> R
     problem = of_calls_error(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(request, error)
-    if not isinstance(error, Unavailable):
+    if not isinstance(error, Unavailable | IdempotencyKeyInUse):
         return answer(problem)
-    if not isinstance(error, IntakePaused):
+    if not isinstance(error, IntakePaused | IdempotencyKeyInUse):
         _log.warning("%s: %s", error.code, error)
     return answer(problem, {"Retry-After": str(_nearest(RETRY_AFTER_SECONDS, error))})
 

@@ -5,20 +5,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Request, get, post, put
+from litestar import Request, Response, get, post, put
 from litestar.datastructures import CacheControlHeader
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from calls_core.errors import FieldError, InvalidInput, PresignedUrlsUnavailable
-from calls_core.recording import CallId
+from calls_core.recording import CallId, Recording
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.read_calls import GetRecording
 from calls_http import wire
 from calls_http.digests import announced_sha256
 from calls_http.documentation import BINARY, READS_BODY, operation, problems
 from calls_http.filenames import filename_in
+from calls_http.idempotency import Idempotent, is_keyed, receipting
 from calls_http.problems import HttpRefusal
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
@@ -36,7 +37,8 @@ class PartialPut(HttpRefusal):
 @post(
     "/calls/{call_id:uuid}/recording",
     status_code=202,
-    operation_class=operation(body={"multipart/form-data": FORM}),
+    middleware=[Idempotent()],
+    operation_class=operation(body={"multipart/form-data": FORM}, keyed=True),
     responses=problems(404, 409, 410, *READS_BODY),
     response_description="The recording is kept and will be processed, whatever happens.",
     summary="Upload the recording of a call",
@@ -45,9 +47,14 @@ async def attach_recording(
     request: Request[Any, Any, Any], call_id: FromPath[UUID], attach: FromDishka[AttachRecording]
 ) -> wire.Recording:
     """Send the audio as the form's `file`. The answer comes when the bytes are durable."""
-    async with UploadForm(request) as form:
+    async with UploadForm(request, digest=is_keyed(request)) as form:
         filename = await form.open()
-        return wire.Recording.of(await attach(CallId(call_id), filename, form.chunks()))
+        receipt = await receipting(request, _accepted, (form, filename))
+        return wire.Recording.of(await attach(CallId(call_id), filename, form.chunks(), receipting=receipt))
+
+
+def _accepted(recording: Recording) -> Response[wire.Recording]:
+    return Response(wire.Recording.of(recording), status_code=202)
 
 
 @put(

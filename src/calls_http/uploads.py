@@ -1,5 +1,6 @@
 """A multipart/form-data body with one file in it, as a stream: nothing is spooled, and fields may follow the file."""
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from types import TracebackType
 from typing import Any, Final, Self
@@ -32,8 +33,11 @@ class UploadForm:
     a whole one.
     """
 
-    def __init__(self, request: Request[Any, Any, Any], accepted: Collection[str] = ()) -> None:
-        """Prepare to read; *accepted* names the text fields, each of which may be repeated.
+    def __init__(
+        self, request: Request[Any, Any, Any], accepted: Collection[str] = (), *, digest: bool = False
+    ) -> None:
+        """Prepare to read; *accepted* names the text fields, each of which may be repeated. With *digest*, ``sha256``
+        is that of the file in the end.
 
         Raises:
             UnsupportedMediaType, MalformedBody: the body is no form, or has no usable boundary.
@@ -43,6 +47,7 @@ class UploadForm:
             raise UnsupportedMediaType(f"send multipart/form-data with the audio as {FILE!r}")
         self.fields: dict[str, list[str]] = {}
         self._accepted = accepted
+        self._digest = hashlib.sha256() if digest else None
         self._size = 0
         self._opened = False
         self._part: Any = None
@@ -79,7 +84,13 @@ class UploadForm:
         """Yield the file as it comes, then read the fields after it. Raises as ``open``."""
         async for piece in self._pieces:
             if isinstance(piece, bytes):
+                if self._digest is not None:
+                    self._digest.update(piece)
                 yield piece
+
+    @property
+    def sha256(self) -> str | None:
+        return self._digest.hexdigest() if self._digest is not None else None
 
     async def _read(self, request: Request[Any, Any, Any]) -> AsyncGenerator[str | bytes, None]:
         """Yield the name of the file and then its bytes; keep the fields."""

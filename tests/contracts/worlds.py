@@ -16,6 +16,7 @@ from calls_adapters.memory import (
     MemoryCallSearch,
     MemoryDatabase,
     MemoryHolds,
+    MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
 )
@@ -24,15 +25,16 @@ from calls_adapters.sql import (
     SqlCallRepository,
     SqlCallSearch,
     SqlHolds,
+    SqlIdempotencyKeys,
     SqlIntakeSwitch,
     SqlJobQueue,
 )
-from calls_adapters.sql.tables import audit, calls, events, holds, intake
+from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Claim, Job
-from calls_core.ports import Acceptance, CallRepository, CallSearch, Holds, IntakeSwitch, JobQueue
+from calls_core.ports import Acceptance, CallRepository, CallSearch, Holds, IdempotencyKeys, IntakeSwitch, JobQueue
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -85,6 +87,7 @@ class World:
     search: CallSearch
     jobs: JobQueue
     holds: Holds
+    keys: IdempotencyKeys
     intake: IntakeSwitch
     clock: FakeClock
     events: Callable[[], Awaitable[Sequence[Event]]]
@@ -197,7 +200,7 @@ def memory_world() -> World:
         return [event.call_id for event in state.erased]
 
     async def clear() -> None:
-        for rows in (state.calls, state.recordings, state.jobs, state.events, state.holds, state.erased):
+        for rows in (state.calls, state.recordings, state.jobs, state.events, state.holds, state.erased, state.keys):
             rows.clear()  # type: ignore[attr-defined]
 
     return World(
@@ -205,6 +208,7 @@ def memory_world() -> World:
         search=MemoryCallSearch(state),
         jobs=MemoryJobQueue(state, clock),
         holds=MemoryHolds(state, clock),
+        keys=MemoryIdempotencyKeys(state, clock),
         intake=MemoryIntakeSwitch(state),
         clock=clock,
         events=all_events,
@@ -230,7 +234,7 @@ def sql_world(url: str) -> World:
 
     async def clear() -> None:
         async with database.write() as connection:
-            for table in (calls, events, holds, audit, intake):  # the rest goes with the calls
+            for table in (calls, events, holds, audit, intake, idempotency_keys):  # the rest goes with the calls
                 await connection.execute(delete(table))
 
     return World(
@@ -238,6 +242,7 @@ def sql_world(url: str) -> World:
         search=SqlCallSearch(database),
         jobs=SqlJobQueue(database),
         holds=SqlHolds(database),
+        keys=SqlIdempotencyKeys(database),
         intake=SqlIntakeSwitch(database),
         clock=clock,
         events=all_events,

@@ -17,6 +17,7 @@ from calls_adapters.memory import (
     MemoryCallSearch,
     MemoryDatabase,
     MemoryHolds,
+    MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
     MemoryStorage,
@@ -35,6 +36,7 @@ from calls_core.ports import (
     CallSearch,
     Clock,
     Holds,
+    IdempotencyKeys,
     IntakeState,
     IntakeSwitch,
     NewId,
@@ -43,6 +45,7 @@ from calls_core.ports import (
     WakeUps,
 )
 from calls_core.recording import CallId, Recording
+from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
@@ -125,6 +128,7 @@ class MemoryService:
             database.holds,
             database.events,
             database.erased,
+            database.keys,
         ):
             kept.clear()
         database.intake = IntakeState()
@@ -141,6 +145,7 @@ class MemoryService:
             CallRepository: self.calls,
             CallSearch: self.search,
             Holds: MemoryHolds(self.database, self.clock),
+            IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),
             RecordingStorage: self.storage,
             WakeUps: self.wake_ups,
@@ -154,6 +159,7 @@ class MemoryService:
             parts.provide(_giving(adapter), provides=port)
         use_cases = Provider(scope=Scope.APP)
         use_cases.provide_all(
+            AnswerOnce,
             AttachRecording,
             ControlIntake,
             EraseCall,

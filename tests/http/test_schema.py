@@ -27,6 +27,7 @@ BEYOND_SCHEMAS = {
     "attach_recording": "only names with an accepted extension, and files that are not empty",
     "put_recording": "as for attach_recording",
     "ingest_call": "as for attach_recording",
+    "reprocess_call": "a key that was used for another request",
 }
 """Operations that refuse what no schema can tell apart."""
 

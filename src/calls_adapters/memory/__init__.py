@@ -4,6 +4,7 @@ from calls_adapters.memory.calls import MemoryCallRepository
 from calls_adapters.memory.database import MemoryDatabase
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
+from calls_adapters.memory.keys import MemoryIdempotencyKeys
 from calls_adapters.memory.search import MemoryCallSearch
 from calls_adapters.memory.storage import MemoryStorage
 from calls_adapters.memory.telemetry import MemoryTelemetry
@@ -14,6 +15,7 @@ __all__ = [
     "MemoryCallSearch",
     "MemoryDatabase",
     "MemoryHolds",
+    "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",
     "MemoryJobQueue",
     "MemoryStorage",

@@ -7,7 +7,7 @@ from calls_core.call import Call
 from calls_core.errors import RecordingNotFound
 from calls_core.events import Event
 from calls_core.job import Job
-from calls_core.ports import Acceptance, CallRepository
+from calls_core.ports import Acceptance, CallRepository, Receipt
 from calls_core.recording import CallId, Recording
 
 
@@ -15,15 +15,17 @@ class MemoryCallRepository(CallRepository):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
         if holder := self._database.holder(call.details.external_id):
             return holder
+        self._database.require_claim(receipt)
+        self._database.keep(receipt, call)
         self._database.calls[call.id] = call
         self._database.events.extend(events)
         return call
 
-    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
-        stored = await self.add(call, events)
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
+        stored = await self.add(call, events, receipt)
         if stored.id == call.id:
             self._database.queue(job)
         return stored
@@ -44,7 +46,9 @@ class MemoryCallRepository(CallRepository):
         database.require_no_recording(call.id)
         database.require_read(call)
         database.require_hold(acceptance.held_key)
+        database.require_claim(acceptance.receipt)
         database.calls[call.id] = call
+        database.keep(acceptance.receipt, call)
         database.accept(acceptance)
         database.queue(acceptance.job)
 
@@ -53,14 +57,20 @@ class MemoryCallRepository(CallRepository):
         if holder := database.holder(call.details.external_id):
             return holder
         database.require_hold(acceptance.held_key)
+        database.require_claim(acceptance.receipt)
         database.calls[call.id] = call
+        database.keep(acceptance.receipt, call)
         database.accept(acceptance)
         database.queue(acceptance.job)
         return call
 
-    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+    async def reprocess(
+        self, call: Call, recording: Recording, job: Job, events: Sequence[Event], receipt: Receipt | None = None
+    ) -> None:
         database = self._database
         database.require_read(call)
+        database.require_claim(receipt)
+        database.keep(receipt, call)
         database.calls[call.id] = call
         database.recordings[call.id] = recording
         database.queue(job)
@@ -73,6 +83,7 @@ class MemoryCallRepository(CallRepository):
         if recording is not None:
             database.holds[recording.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
+        database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
         database.events.append(event)
         database.erased.append(event)

@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from calls_core.call import Call
-from calls_core.errors import CallNotFound, Reason, RecordingExists, StaleCall, UploadExpired
+from calls_core.errors import CallNotFound, IdempotencyKeyInUse, Reason, RecordingExists, StaleCall, UploadExpired
 from calls_core.events import Event
 from calls_core.job import Job, JobId
-from calls_core.ports import Acceptance, IntakeState
+from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, IntakeState, Receipt
 from calls_core.recording import CallId, Recording
 
 
@@ -41,6 +41,16 @@ class StoredHold:
 
 
 @dataclass(slots=True)
+class StoredKey:
+    """An idempotency key: claimed until then, or answered and kept until then."""
+
+    token: int
+    until: datetime
+    answer: Answer | None = None
+    call_id: CallId | None = None
+
+
+@dataclass(slots=True)
 class MemoryDatabase:
     """One for all adapters that shall see the same calls. Every public method checks first and then changes all."""
 
@@ -50,6 +60,7 @@ class MemoryDatabase:
     events: list[Event] = field(default_factory=list)
     holds: dict[str, StoredHold] = field(default_factory=dict)
     erased: list[Event] = field(default_factory=list)
+    keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
 
     def call(self, call_id: CallId) -> Call:
@@ -76,6 +87,20 @@ class MemoryDatabase:
     def require_no_recording(self, call_id: CallId) -> None:
         if call_id in self.recordings:
             raise RecordingExists(f"call {call_id} has a recording already; register another call for another one")
+
+    def require_claim(self, receipt: Receipt | None) -> None:
+        if receipt is None:
+            return
+        stored = self.keys.get((receipt.claim.owner, receipt.claim.key))
+        if stored is None or stored.token != receipt.claim.token or stored.answer is not None:
+            raise IdempotencyKeyInUse("another request with this Idempotency-Key was quicker; send it again")
+
+    def keep(self, receipt: Receipt | None, call: Call) -> None:
+        """Keep the answer, for so long from when *call* was changed."""
+        if receipt is not None:
+            stored = self.keys[receipt.claim.owner, receipt.claim.key]
+            stored.until = call.updated_at + ANSWERS_KEPT
+            stored.answer, stored.call_id = receipt.answer, call.id
 
     def accept(self, acceptance: Acceptance) -> None:
         """Store the recording and its events, and take the hold away."""

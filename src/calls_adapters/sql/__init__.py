@@ -5,6 +5,7 @@ from calls_adapters.sql.database import Database, normalized_url
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
+from calls_adapters.sql.keys import SqlIdempotencyKeys
 from calls_adapters.sql.search import SqlCallSearch
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "SqlCallRepository",
     "SqlCallSearch",
     "SqlHolds",
+    "SqlIdempotencyKeys",
     "SqlIntakeSwitch",
     "SqlJobQueue",
     "normalized_url",

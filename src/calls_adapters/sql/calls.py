@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from calls_adapters.sql import tables
 from calls_adapters.sql.adding import add_at_once
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
 from calls_adapters.sql.tables import audit, calls, findings, holds, jobs, recordings, steps
 from calls_adapters.sql.writing import accept, store_call, store_events, store_findings, store_job, store_steps
@@ -17,7 +18,7 @@ from calls_core.call import Call
 from calls_core.errors import CallNotFound, RecordingExists, RecordingNotFound, StaleCall
 from calls_core.events import Event
 from calls_core.job import Job
-from calls_core.ports import Acceptance, CallRepository
+from calls_core.ports import Acceptance, CallRepository, Receipt
 from calls_core.recording import CallId, Recording
 
 _GET: Final = select(calls).where(calls.c.id == bindparam("call_id"))
@@ -48,11 +49,11 @@ class SqlCallRepository(CallRepository):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, call: Call, events: Sequence[Event]) -> Call:
-        return await self._once(call, lambda: self._added(call, events))
+    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
+        return await self._once(call, lambda: self._added(call, events, receipt))
 
-    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
-        return await self._once(call, lambda: self._added(call, events, job))
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
+        return await self._once(call, lambda: self._added(call, events, receipt, job))
 
     async def get(self, call_id: CallId) -> Call:
         async with self._database.one() as connection:
@@ -74,15 +75,19 @@ class SqlCallRepository(CallRepository):
     async def attach(self, acceptance: Acceptance) -> None:
         async with self._database.write() as connection:
             await _save(connection, acceptance.call)
+            await keep_answer(self._database, connection, acceptance.receipt, acceptance.call.id)
             await accept(self._database, connection, acceptance)
             await store_job(connection, acceptance.job)
 
     async def ingest(self, acceptance: Acceptance) -> Call:
         return await self._once(acceptance.call, lambda: self._ingested(acceptance))
 
-    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+    async def reprocess(
+        self, call: Call, recording: Recording, job: Job, events: Sequence[Event], receipt: Receipt | None = None
+    ) -> None:
         async with self._database.write() as connection:
             await _save(connection, call, has_recording=True)
+            await keep_answer(self._database, connection, receipt, call.id)
             await store_steps(self._database, connection, recording, [step.analyzer for step in recording.steps])
             await store_findings(self._database, connection, recording, ())
             await store_job(connection, job)
@@ -121,13 +126,16 @@ class SqlCallRepository(CallRepository):
             # The holder was erased in this very moment: the external_id is free again.
         return call
 
-    async def _added(self, call: Call, events: Sequence[Event], job: Job | None = None) -> bool:
-        if self._database.is_postgres and job is None:
+    async def _added(
+        self, call: Call, events: Sequence[Event], receipt: Receipt | None, job: Job | None = None
+    ) -> bool:
+        if self._database.is_postgres and job is None and receipt is None:
             async with self._database.change() as connection:
                 return await add_at_once(connection, call, events)
         async with self._database.write() as connection:
             if not await store_call(self._database, connection, call):
                 return False
+            await keep_answer(self._database, connection, receipt, call.id)
             if job is not None:
                 await store_job(connection, job)
             await store_events(connection, events)
@@ -137,6 +145,7 @@ class SqlCallRepository(CallRepository):
         async with self._database.write() as connection:
             if not await store_call(self._database, connection, acceptance.call):
                 return False
+            await keep_answer(self._database, connection, acceptance.receipt, acceptance.call.id)
             await accept(self._database, connection, acceptance)
             await store_job(connection, acceptance.job)
             return True

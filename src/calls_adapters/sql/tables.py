@@ -246,3 +246,20 @@ intake: Final = Table(
     Column("accepting", Boolean, nullable=False),
     Column("reason", Text),
 )
+
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("payload_sha256", Text),
+    Column("status", Integer),
+    Column("location", Text),
+    Column("body", Text),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE")),
+    Index(None, "until"),
+    Index(None, "call_id"),
+)
+"""Without a status it is a claim, with one an answer; each over at *until*. It goes with the call that it tells of."""

@@ -7,6 +7,15 @@ from uuid import UUID
 
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
+from calls_core.ports.idempotency import (
+    ANSWERS_KEPT,
+    TOKEN_BITS,
+    Answer,
+    IdempotencyKeys,
+    KeyClaim,
+    Receipt,
+    Receipting,
+)
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
 from calls_core.ports.telemetry import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 from calls_core.ports.work import Holds, JobQueue, WakeUps, WorkerIsDead
@@ -18,9 +27,12 @@ NewId: TypeAlias = Callable[[], UUID]
 """A new UUID, version 7: later ones sort after earlier ones."""
 
 __all__ = [
+    "ANSWERS_KEPT",
+    "TOKEN_BITS",
     "Acceptance",
     "Analyzer",
     "Analyzers",
+    "Answer",
     "Audio",
     "AudioDecoder",
     "AudioSource",
@@ -31,11 +43,15 @@ __all__ = [
     "Exchange",
     "Fact",
     "Holds",
+    "IdempotencyKeys",
     "IntakeState",
     "IntakeSwitch",
     "JobQueue",
+    "KeyClaim",
     "NewId",
     "PresignedUrl",
+    "Receipt",
+    "Receipting",
     "RecordingStorage",
     "Span",
     "StepOutcome",

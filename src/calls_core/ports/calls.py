@@ -8,6 +8,7 @@ from typing import Protocol
 from calls_core.call import Call
 from calls_core.events import Event
 from calls_core.job import Job
+from calls_core.ports.idempotency import Receipt
 from calls_core.recording import CallId, Recording
 from calls_core.search import CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
 
@@ -17,7 +18,7 @@ class Acceptance:
     """All that one accepted recording brings into the database at once.
 
     *held_key* is the hold that its bytes were written under; the acceptance takes it away. The hold being gone means
-    that the sweep has taken the bytes for abandoned.
+    that the sweep has taken the bytes for abandoned. *receipt* is the answer that shall be kept with it.
     """
 
     call: Call
@@ -25,20 +26,22 @@ class Acceptance:
     job: Job
     events: Sequence[Event]
     held_key: str
+    receipt: Receipt | None = None
 
 
 class CallRepository(Protocol):
     """Calls and their recordings at rest. Each method is one transaction, durable when it returns.
 
-    Any of them may raise ``RepositoryUnavailable``: the outcome is then unknown.
+    Any of them may raise ``RepositoryUnavailable``: the outcome is then unknown. With a receipt, they keep its answer
+    when they store something, and raise ``IdempotencyKeyInUse``, storing nothing, when its claim is lost.
     """
 
     @abstractmethod
-    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
         """Store a new call and return it; if its ``external_id`` is taken, store nothing and return the holder."""
 
     @abstractmethod
-    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event]) -> Call:
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
         """Store a new call whose recording *job* shall pull from ``job.source``; as for ``add``."""
 
     @abstractmethod
@@ -79,7 +82,9 @@ class CallRepository(Protocol):
         """
 
     @abstractmethod
-    async def reprocess(self, call: Call, recording: Recording, job: Job, events: Sequence[Event]) -> None:
+    async def reprocess(
+        self, call: Call, recording: Recording, job: Job, events: Sequence[Event], receipt: Receipt | None = None
+    ) -> None:
         """Save the call and the steps of its recording, and store a new job. Findings stay.
 
         Raises:
@@ -90,7 +95,8 @@ class CallRepository(Protocol):
     @abstractmethod
     async def erase(self, call_id: CallId, event: Event) -> None:
         """Remove the call, its recording, steps, findings, jobs and earlier events; store *event* and an entry in the
-        audit log. Its audio goes on a hold that has ended, so that the next sweep deletes it.
+        audit log. Its audio goes on a hold that has ended, so that the next sweep deletes it. Answers that were kept
+        for it go too.
 
         Raises:
             CallNotFound: no such call.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from calls_core.errors import RecordingExists, RecordingNotFound
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Job
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Telemetry, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, WakeUps
 from calls_core.recording import CallId, Recording
 from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 
@@ -28,7 +28,12 @@ class AttachRecording:
     telemetry: Telemetry
 
     async def __call__(
-        self, call_id: CallId, filename: str, chunks: AsyncIterator[bytes], sha256: str | None = None
+        self,
+        call_id: CallId,
+        filename: str,
+        chunks: AsyncIterator[bytes],
+        sha256: str | None = None,
+        receipting: Receipting[Recording] | None = None,
     ) -> Recording:
         """Return the accepted recording: from here on it ends ready or failed, whatever dies.
 
@@ -36,18 +41,24 @@ class AttachRecording:
 
         Raises:
             CallNotFound, RecordingExists: also when that came about while the bytes were on their way.
+            IdempotencyKeyInUse: the claim in the receipt was lost.
             UploadExpired: the bytes stopped flowing for too long.
             And what ``ReceiveRecording`` raises.
         """
         with refusals_counted(self.telemetry):
-            recording, job = await self._accept(call_id, filename, chunks, sha256)
+            recording, job = await self._accept(call_id, filename, chunks, sha256, receipting)
         self.telemetry.upload_ended("accepted", recording.size_bytes)
         faultpoint("api.committed")
         await self.wake_ups.wake(job.id)
         return recording
 
     async def _accept(
-        self, call_id: CallId, filename: str, chunks: AsyncIterator[bytes], sha256: str | None
+        self,
+        call_id: CallId,
+        filename: str,
+        chunks: AsyncIterator[bytes],
+        sha256: str | None,
+        receipting: Receipting[Recording] | None,
     ) -> tuple[Recording, Job]:
         await self._require_none(call_id)
         async with self.receive(filename, chunks, sha256) as received:
@@ -64,6 +75,7 @@ class AttachRecording:
                     job=job,
                     events=[attached(recording, self.new_id)],
                     held_key=received.storage_key,
+                    receipt=receipting(recording) if receipting else None,
                 )
             )
         return recording, job

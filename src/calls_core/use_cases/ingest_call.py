@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from calls_core.call import CallDetails
+from calls_core.call import Call, CallDetails
 from calls_core.job import Job, PullSource
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Telemetry, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, WakeUps
 from calls_core.recording import clean_filename, media_type_of
 from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
@@ -30,24 +30,30 @@ class IngestCall:
         filename: str,
         chunks: AsyncIterator[bytes],
         sha256: str | None = None,
+        receipting: Receipting[Call] | None = None,
     ) -> Registered:
         """Return the call, processing; or, unchanged, the one that has the same ``external_id`` and content.
 
-        *details* is called when all *chunks* have come, because form fields may follow the file.
+        *details* and *receipting* are called when all *chunks* have come, because form fields may follow the file.
 
         Raises:
-            ExternalIdTaken, IntakePaused: as for ``RegisterCall``.
+            ExternalIdTaken, IdempotencyKeyInUse, IntakePaused: as for ``RegisterCall``.
             And what *details* and ``ReceiveRecording`` raise.
         """
         with refusals_counted(self.telemetry):
-            outcome, job, size_bytes = await self._accept(details, filename, chunks, sha256)
+            outcome, job, size_bytes = await self._accept(details, filename, chunks, sha256, receipting)
         self.telemetry.upload_ended("accepted", size_bytes)
         if outcome.is_new:
             await self.wake_ups.wake(job.id)
         return outcome
 
     async def _accept(
-        self, details: Callable[[], CallDetails], filename: str, chunks: AsyncIterator[bytes], sha256: str | None
+        self,
+        details: Callable[[], CallDetails],
+        filename: str,
+        chunks: AsyncIterator[bytes],
+        sha256: str | None,
+        receipting: Receipting[Call] | None,
     ) -> tuple[Registered, Job, int]:
         """Also return how many bytes are kept: none of a call that was there before."""
         await self.intake.require_open()
@@ -56,13 +62,15 @@ class IngestCall:
             now = call.created_at
             job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
             recording = received.recording(call.id, self.analyzers.plan, now)
+            processing = call.begin_processing(now)
             stored = await self.calls.ingest(
                 Acceptance(
-                    call=call.begin_processing(now),
+                    call=processing,
                     recording=recording,
                     job=job,
                     events=[created(call, self.new_id), attached(recording, self.new_id)],
                     held_key=received.storage_key,
+                    receipt=receipting(processing) if receipting else None,
                 )
             )
             outcome = same_or_refused(call, stored)
@@ -82,11 +90,13 @@ class PullCall:
     new_id: NewId
     telemetry: Telemetry
 
-    async def __call__(self, details: CallDetails, source: PullSource) -> Registered:
+    async def __call__(
+        self, details: CallDetails, source: PullSource, receipting: Receipting[Call] | None = None
+    ) -> Registered:
         """Return the call, processing. A pull that fails for good ends ``failed`` with the reason.
 
         Raises:
-            ExternalIdTaken, IntakePaused: as for ``RegisterCall``.
+            ExternalIdTaken, IdempotencyKeyInUse, IntakePaused: as for ``RegisterCall``.
             UnsupportedExtension: by the file name of *source*.
         """
         await self.intake.require_open()
@@ -95,7 +105,9 @@ class PullCall:
         call = new_call(details, self.clock, self.new_id)
         now = call.created_at
         job = Job.new(self.new_id(), call.id, now, PullSource(source.url, filename), self.telemetry.traceparent())
-        stored = await self.calls.add_pulled(call.begin_processing(now), job, [created(call, self.new_id)])
+        processing = call.begin_processing(now)
+        receipt = receipting(processing) if receipting else None
+        stored = await self.calls.add_pulled(processing, job, [created(call, self.new_id)], receipt)
         outcome = same_or_refused(call, stored)
         if outcome.is_new:
             await self.wake_ups.wake(job.id)

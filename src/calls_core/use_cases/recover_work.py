@@ -18,6 +18,7 @@ from calls_core.ports import (
     CallRepository,
     Clock,
     Holds,
+    IdempotencyKeys,
     JobQueue,
     NewId,
     RecordingStorage,
@@ -61,6 +62,7 @@ class RecoverWork:
     jobs: JobQueue
     calls: CallRepository
     holds: Holds
+    keys: IdempotencyKeys
     storage: RecordingStorage
     wake_ups: WakeUps
     is_dead: WorkerIsDead
@@ -80,6 +82,7 @@ class RecoverWork:
         forgotten = await self.jobs.unannounced(BATCH, self.patience.lease)
         for job_id in forgotten:
             await self.wake_ups.wake(job_id)
+        await self.keys.forget(BATCH * 10, self.patience.long_sleep)
         uploads, leftovers = await self._clear_storage()
         recovered = Recovered(
             requeued=requeued,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from calls_core.call import Call, CallDetails
 from calls_core.errors import ExternalIdTaken, IntakePaused
 from calls_core.events import Event, EventId, EventType
-from calls_core.ports import CallRepository, Clock, IntakeState, IntakeSwitch, NewId
+from calls_core.ports import CallRepository, Clock, IntakeState, IntakeSwitch, NewId, Receipting
 from calls_core.recording import CallId
 
 
@@ -51,16 +51,18 @@ class RegisterCall:
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, details: CallDetails) -> Registered:
+    async def __call__(self, details: CallDetails, receipting: Receipting[Call] | None = None) -> Registered:
         """Return the new call, or the one that was registered before with the same ``external_id`` and content.
 
         Raises:
+            IdempotencyKeyInUse: the claim in the receipt was lost.
             ExternalIdTaken: the ``external_id`` belongs to a call with other content.
             IntakePaused: new calls are not accepted.
         """
         await self.intake.require_open()
         call = new_call(details, self.clock, self.new_id)
-        return same_or_refused(call, await self.calls.add(call, [created(call, self.new_id)]))
+        receipt = receipting(call) if receipting else None
+        return same_or_refused(call, await self.calls.add(call, [created(call, self.new_id)], receipt))
 
 
 def new_call(details: CallDetails, clock: Clock, new_id: NewId) -> Call:
