@@ -22,6 +22,7 @@ from calls_adapters.outbound.source import HttpAudioSource
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
@@ -34,7 +35,9 @@ from calls_adapters.telemetry.prometheus import PrometheusTelemetry
 from calls_adapters.telemetry.readings import ReadingsCollector
 from calls_adapters.telemetry.tracing import LogContextOnly, Tracing
 from calls_app.checks import PartChecks
+from calls_app.event_bodies import WireEventBodies
 from calls_app.liveness import liveness, worker_name
+from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
@@ -47,6 +50,8 @@ from calls_core.ports import (
     CallRepository,
     CallSearch,
     Clock,
+    EventBodies,
+    EventFeed,
     Holds,
     IdempotencyKeys,
     IntakeSwitch,
@@ -69,6 +74,7 @@ from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.run_step import RunStep
+from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.docs_pages import installed_version
 
 
@@ -83,11 +89,14 @@ class UseCases(Provider):
         ControlIntake,
         EraseCall,
         ExportCalls,
+        FollowEvents,
         GetCall,
         GetRecording,
         IngestCall,
+        Notifier,
         ProcessRecording,
         PullCall,
+        ReadEvents,
         ReceiveRecording,
         RecoverWork,
         RegisterCall,
@@ -97,6 +106,7 @@ class UseCases(Provider):
         Scrape,
         SearchCalls,
         SummarizeCalls,
+        TellEvents,
     )
 
 
@@ -106,6 +116,8 @@ class Adapters(Provider):
 
     calls = provide(SqlCallRepository, provides=CallRepository)
     search = provide(SqlCallSearch, provides=CallSearch)
+    feed = provide(SqlEventFeed, provides=EventFeed)
+    bodies = provide(WireEventBodies, provides=EventBodies)
     jobs = provide(SqlJobQueue, provides=JobQueue)
     holds = provide(SqlHolds, provides=Holds)
     keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)

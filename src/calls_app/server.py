@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from socket import socket
 from typing import Final
 
 import uvicorn
@@ -10,11 +11,13 @@ from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_app.checks import PartChecks
+from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.ports import Telemetry
 from calls_http.app import litestar_app
+from calls_http.events import STREAMING, Streaming
 from calls_http.health import HealthChecks
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -34,6 +37,8 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
             if with_worker:
                 worker = await container.get(Worker)
                 await stack.enter_async_context(worker.running())
+                notifier = await container.get(Notifier)
+                await stack.enter_async_context(notifier.running())
             yield
 
     async def checks() -> HealthChecks:
@@ -68,6 +73,18 @@ def require_safe_address(host: str, *, insecure: bool) -> None:
         )
 
 
+class Server(uvicorn.Server):
+    """Ends the streams first: they would go on for as long as the server waits for its answers to end."""
+
+    def __init__(self, config: uvicorn.Config, streaming: Streaming) -> None:
+        super().__init__(config)
+        self._streaming = streaming
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._streaming.stopping.set()
+        await super().shutdown(sockets)
+
+
 def make_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
@@ -79,4 +96,4 @@ def make_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
     )
-    return uvicorn.Server(config)
+    return Server(config, app.state[STREAMING])

@@ -1,4 +1,4 @@
-"""What happened to a call, as others may be told."""
+"""What happened, as others may be told."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from uuid import UUID
 from calls_core.recording import CallId
 
 EventId = NewType("EventId", UUID)
+DestinationId = NewType("DestinationId", UUID)
 
 
 class EventType(StrEnum):
@@ -17,13 +18,15 @@ class EventType(StrEnum):
     CALL_READY = "call.ready"
     CALL_FAILED = "call.failed"
     CALL_DELETED = "call.deleted"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One fact about a call. It keeps its *id* for ever, however often it is told."""
+    """One fact about a call, or about a destination. It keeps its *id* for ever, however often it is told."""
 
     id: EventId
     type: EventType
-    call_id: CallId
+    call_id: CallId | None
     occurred_at: datetime
+    destination_id: DestinationId | None = None

@@ -14,6 +14,7 @@ from calls_http.calls import calls_router
 from calls_http.docs_pages import docs_router, openapi_config
 from calls_http.documentation import StrictInputs
 from calls_http.edge import Edge, Lingering
+from calls_http.events import STREAMING, Streaming, events_router
 from calls_http.export import export_router
 from calls_http.health import HealthChecks, health_router
 from calls_http.ingest import ingest_router
@@ -36,6 +37,7 @@ def litestar_app(
     name: str = "Calls",
     pace: Pace | None = None,
     lingering: Lingering | None = None,
+    streaming: Streaming | None = None,
 ) -> Litestar:
     """Return the application without its container: call ``setup_dishka(container, app)`` on it.
 
@@ -46,6 +48,7 @@ def litestar_app(
         route_handlers=[
             calls_router,
             export_router,
+            events_router,
             recordings_router,
             transcripts_router,
             audio_router,
@@ -66,7 +69,7 @@ def litestar_app(
         plugins=[StrictInputs()],
         request_class=PacedRequest,
         request_max_body_size=JSON_LIMIT,
-        state=State({PACE: pace or Pace()}),
+        state=State({PACE: pace or Pace(), STREAMING: streaming or Streaming()}),
     )
     app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering(), telemetry)
     return app

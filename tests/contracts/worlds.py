@@ -15,6 +15,7 @@ from calls_adapters.memory import (
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
+    MemoryEventFeed,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
@@ -24,6 +25,7 @@ from calls_adapters.sql import (
     Database,
     SqlCallRepository,
     SqlCallSearch,
+    SqlEventFeed,
     SqlHolds,
     SqlIdempotencyKeys,
     SqlIntakeSwitch,
@@ -34,7 +36,16 @@ from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Claim, Job
-from calls_core.ports import Acceptance, CallRepository, CallSearch, Holds, IdempotencyKeys, IntakeSwitch, JobQueue
+from calls_core.ports import (
+    Acceptance,
+    CallRepository,
+    CallSearch,
+    EventFeed,
+    Holds,
+    IdempotencyKeys,
+    IntakeSwitch,
+    JobQueue,
+)
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -88,6 +99,7 @@ class World:
     jobs: JobQueue
     holds: Holds
     keys: IdempotencyKeys
+    feed: EventFeed
     intake: IntakeSwitch
     clock: FakeClock
     events: Callable[[], Awaitable[Sequence[Event]]]
@@ -200,7 +212,16 @@ def memory_world() -> World:
         return [event.call_id for event in state.erased]
 
     async def clear() -> None:
-        for rows in (state.calls, state.recordings, state.jobs, state.events, state.holds, state.erased, state.keys):
+        for rows in (
+            state.calls,
+            state.recordings,
+            state.jobs,
+            state.events,
+            state.holds,
+            state.erased,
+            state.keys,
+            state.feed,
+        ):
             rows.clear()  # type: ignore[attr-defined]
 
     return World(
@@ -209,6 +230,7 @@ def memory_world() -> World:
         jobs=MemoryJobQueue(state, clock),
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
+        feed=MemoryEventFeed(state),
         intake=MemoryIntakeSwitch(state),
         clock=clock,
         events=all_events,
@@ -243,6 +265,7 @@ def sql_world(url: str) -> World:
         jobs=SqlJobQueue(database),
         holds=SqlHolds(database),
         keys=SqlIdempotencyKeys(database),
+        feed=SqlEventFeed(database),
         intake=SqlIntakeSwitch(database),
         clock=clock,
         events=all_events,

@@ -16,6 +16,7 @@ from calls_adapters.memory import (
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
+    MemoryEventFeed,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
@@ -24,8 +25,10 @@ from calls_adapters.memory import (
     MemoryTelemetry,
     MemoryWakeUps,
 )
+from calls_app.event_bodies import WireEventBodies
 from calls_core.call import Call
 from calls_core.errors import Reason
+from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -35,6 +38,7 @@ from calls_core.ports import (
     CallRepository,
     CallSearch,
     Clock,
+    EventFeed,
     Holds,
     IdempotencyKeys,
     IntakeState,
@@ -53,9 +57,11 @@ from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, 
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.app import litestar_app
 from calls_http.bodies import Pace
 from calls_http.edge import Lingering
+from calls_http.events import Streaming
 from calls_http.health import Check, HealthChecks
 
 MAX_UPLOAD_BYTES: Final = 1_000_000
@@ -106,6 +112,7 @@ class MemoryService:
     optional_checks: dict[str, Check] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
     lingering: Lingering = field(default_factory=Lingering)
+    streaming: Streaming = field(default_factory=lambda: Streaming(lifetime_sec=0.1))
     max_upload_bytes: int = MAX_UPLOAD_BYTES
 
     def __post_init__(self) -> None:
@@ -115,6 +122,8 @@ class MemoryService:
         self.storage: RecordingStorage = MemoryStorage()
         self.search: CallSearch = MemoryCallSearch(self.database)
         self.jobs = MemoryJobQueue(self.database, self.clock)
+        self.feed = MemoryEventFeed(self.database)
+        self.tell = TellEvents(self.feed, WireEventBodies(self.calls))
         self.wake_ups = MemoryWakeUps()
         self.telemetry = MemoryTelemetry()
 
@@ -127,6 +136,7 @@ class MemoryService:
             database.jobs,
             database.holds,
             database.events,
+            database.feed,
             database.erased,
             database.keys,
         ):
@@ -144,6 +154,7 @@ class MemoryService:
         for port, adapter in {
             CallRepository: self.calls,
             CallSearch: self.search,
+            EventFeed: self.feed,
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),
@@ -164,10 +175,12 @@ class MemoryService:
             ControlIntake,
             EraseCall,
             ExportCalls,
+            FollowEvents,
             GetCall,
             GetRecording,
             IngestCall,
             PullCall,
+            ReadEvents,
             ReceiveRecording,
             RegisterCall,
             ReprocessCall,
@@ -187,6 +200,7 @@ class MemoryService:
             expose_metrics=_no_metrics,
             pace=self.pace,
             lingering=self.lingering,
+            streaming=self.streaming,
         )
         setup_dishka(self.container(), app)
         return app
@@ -206,7 +220,11 @@ class MemoryService:
             else:
                 recording = recording.complete(name, finding, self.now)
         call = (await self.calls.get(key)).finish_processing(recording, self.now)
-        await self.jobs.finish(claim, call, recording, [], fresh=[step.analyzer for step in recording.steps])
+        done = Event(
+            id=EventId(uuid_utils.compat.uuid7()), type=EventType.CALL_READY, call_id=call.id, occurred_at=self.now
+        )
+        fresh = [step.analyzer for step in recording.steps]
+        await self.jobs.finish(claim, call, recording, [done], fresh=fresh)
         return call, recording
 
 

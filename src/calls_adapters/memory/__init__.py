@@ -2,6 +2,7 @@
 
 from calls_adapters.memory.calls import MemoryCallRepository
 from calls_adapters.memory.database import MemoryDatabase
+from calls_adapters.memory.feed import MemoryEventFeed
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
 from calls_adapters.memory.keys import MemoryIdempotencyKeys
@@ -14,6 +15,7 @@ __all__ = [
     "MemoryCallRepository",
     "MemoryCallSearch",
     "MemoryDatabase",
+    "MemoryEventFeed",
     "MemoryHolds",
     "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",

@@ -85,5 +85,6 @@ class MemoryCallRepository(CallRepository):
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
         database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
+        database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]
         database.events.append(event)
         database.erased.append(event)

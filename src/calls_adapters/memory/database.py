@@ -8,7 +8,7 @@ from calls_core.call import Call
 from calls_core.errors import CallNotFound, IdempotencyKeyInUse, Reason, RecordingExists, StaleCall, UploadExpired
 from calls_core.events import Event
 from calls_core.job import Job, JobId
-from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, IntakeState, Receipt
+from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt
 from calls_core.recording import CallId, Recording
 
 
@@ -62,6 +62,8 @@ class MemoryDatabase:
     erased: list[Event] = field(default_factory=list)
     keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
+    feed: list[FeedEntry] = field(default_factory=list)
+    last_position: int = 0
 
     def call(self, call_id: CallId) -> Call:
         try:

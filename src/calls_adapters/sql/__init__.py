@@ -2,6 +2,7 @@
 
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database, normalized_url
+from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
@@ -12,6 +13,7 @@ __all__ = [
     "Database",
     "SqlCallRepository",
     "SqlCallSearch",
+    "SqlEventFeed",
     "SqlHolds",
     "SqlIdempotencyKeys",
     "SqlIntakeSwitch",

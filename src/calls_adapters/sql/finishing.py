@@ -8,6 +8,7 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     Boolean,
+    Column,
     Select,
     Table,
     Text,
@@ -61,14 +62,18 @@ def _given(table: Table) -> Select[Any]:
     """Return the rows of *table* that the statement is given, a list for each column; none unless the job is held."""
     lists = (
         func.unnest(bindparam(_name(table, column.name), type_=ARRAY(column.type))).label(column.name)
-        for column in table.columns
+        for column in _written(table)
     )
     return select(*lists).select_from(_held)
 
 
 def _stored(table: Table) -> CTE:
-    statement = insert(table).from_select([column.name for column in table.columns], _given(table))
+    statement = insert(table).from_select([column.name for column in _written(table)], _given(table))
     return overwriting(table, statement).cte(f"{table.name}_stored")
+
+
+def _written(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if "later" not in column.info]
 
 
 def _name(table: Table, column: str) -> str:
@@ -101,7 +106,13 @@ _tags = (
     .cte("tags_stored")
 )
 _FINISH: Final = select(_held.c.call_id).add_cte(
-    _call, _recording, _tags_gone, _tags, _stored(steps), _stored(findings), _stored(events)
+    _call,
+    _recording,
+    _tags_gone,
+    _tags,
+    _stored(steps),
+    _stored(findings),
+    insert(events).from_select([column.name for column in _written(events)], _given(events)).cte("events_stored"),
 )
 
 
@@ -138,4 +149,4 @@ async def finish_at_once(
 
 def _lists(table: Table, rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
     taken = list(rows)
-    return {_name(table, column.name): [row[column.name] for row in taken] for column in table.columns}
+    return {_name(table, column.name): [row[column.name] for row in taken] for column in _written(table)}

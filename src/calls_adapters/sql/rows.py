@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from calls_core.call import Call, CallDetails, CallStatus, Direction
 from calls_core.errors import AnalyzerCrashed, Reason
-from calls_core.events import Event
+from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Signal, Transcript
 from calls_core.job import Claim, Job, JobId, PullSource
 from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus
@@ -210,6 +210,16 @@ def event_rows(events: Iterable[Event]) -> list[dict[str, Any]]:
         {"id": event.id, "type": event.type.value, "call_id": event.call_id, "occurred_at": event.occurred_at}
         for event in events
     ]
+
+
+def event_from(row: RowMapping) -> Event:
+    return Event(
+        id=EventId(row["id"]),
+        type=EventType(row["type"]),
+        call_id=CallId(row["call_id"]) if row["call_id"] else None,
+        occurred_at=row["occurred_at"],
+        destination_id=DestinationId(row["destination_id"]) if row["destination_id"] else None,
+    )
 
 
 def storable(text: str) -> str:

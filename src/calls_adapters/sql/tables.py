@@ -208,16 +208,33 @@ jobs: Final = Table(
 )
 """The queue of record. At most one job of a call is not done."""
 
+UNTOLD: Final = text("position IS NULL")
+
 events: Final = Table(
     "events",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("type", Text, nullable=False),
-    Column("call_id", Uuid, nullable=False),
+    Column("call_id", Uuid),
     Column("occurred_at", UtcDateTime, nullable=False),
+    Column("destination_id", Uuid, info={"later": True}),
+    Column("position", BigInteger, info={"later": True}),
+    Column("body", Text, info={"later": True}),
     Index(None, "call_id"),
+    Index(None, "position", unique=True),
+    Index("ix_events_untold", "id", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
 )
-"""Without a foreign key: that a call was deleted is told when it is gone."""
+"""Without a foreign key: that a call was deleted is told when it is gone. Columns that are filled in *later* are so by
+the notifier, off the path of requests: the place in the feed, and the body that everybody is told."""
+
+feed: Final = Table(
+    "feed",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+)
+"""The last place that was given: apart from ``events``, for the event that had it may have been erased. Whoever gives
+places holds this row locked until its transaction has ended, so that places become visible in their order."""
 
 holds: Final = Table(
     "holds",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
+from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.ports.idempotency import (
     ANSWERS_KEPT,
     TOKEN_BITS,
@@ -40,8 +41,11 @@ __all__ = [
     "CallSearch",
     "Clock",
     "DecodedAudio",
+    "EventBodies",
+    "EventFeed",
     "Exchange",
     "Fact",
+    "FeedEntry",
     "Holds",
     "IdempotencyKeys",
     "IntakeState",
@@ -57,6 +61,7 @@ __all__ = [
     "StepOutcome",
     "StoredFile",
     "Telemetry",
+    "Told",
     "UploadOutcome",
     "WakeUps",
     "WorkerIsDead",

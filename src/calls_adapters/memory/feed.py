@@ -1,0 +1,33 @@
+"""The feed of events in memory."""
+
+from collections.abc import Sequence
+
+from calls_adapters.memory.database import MemoryDatabase
+from calls_core.events import Event
+from calls_core.ports import EventFeed, FeedEntry, Told
+
+
+class MemoryEventFeed(EventFeed):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def untold(self, limit: int) -> Sequence[Event]:
+        return self._untold()[:limit]
+
+    async def tell(self, told: Sequence[Told]) -> int:
+        untold = {event.id for event in self._untold()}
+        fresh = [entry for entry in told if entry.event.id in untold]
+        for entry in fresh:
+            self._database.last_position += 1
+            self._database.feed.append(FeedEntry(self._database.last_position, entry))
+        return len(fresh)
+
+    async def after(self, position: int, limit: int) -> Sequence[FeedEntry]:
+        return [entry for entry in self._database.feed if entry.position > position][:limit]
+
+    async def latest(self) -> int:
+        return self._database.last_position
+
+    def _untold(self) -> list[Event]:
+        placed = {entry.told.event.id for entry in self._database.feed}
+        return sorted((e for e in self._database.events if e.id not in placed), key=lambda event: event.id)

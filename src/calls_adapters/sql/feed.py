@@ -1,0 +1,69 @@
+"""The feed of events in a relational database."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from calls_adapters.sql.database import Database
+from calls_adapters.sql.rows import event_from
+from calls_adapters.sql.tables import events, feed
+from calls_core.events import Event
+from calls_core.ports import EventFeed, FeedEntry, Told
+
+_EVENT: Final = (events.c.id, events.c.type, events.c.call_id, events.c.occurred_at, events.c.destination_id)
+_UNTOLD: Final = select(*_EVENT).where(events.c.position.is_(None)).order_by(events.c.id).limit(bindparam("most"))
+_AFTER: Final = (
+    select(*_EVENT, events.c.position, events.c.body)
+    .where(events.c.position > bindparam("read"))
+    .order_by(events.c.position)
+    .limit(bindparam("most"))
+)
+_LAST: Final = select(feed.c.last).where(feed.c.id == 1)
+_PLACE: Final = (
+    update(events)
+    .where(events.c.id == bindparam("event_id"))
+    .values(position=bindparam("place"), body=bindparam("text"))
+)
+
+
+class SqlEventFeed(EventFeed):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def untold(self, limit: int) -> Sequence[Event]:
+        async with self._database.one() as connection:
+            rows = (await connection.execute(_UNTOLD, {"most": limit})).mappings().all()
+        return [event_from(row) for row in rows]
+
+    async def tell(self, told: Sequence[Told]) -> int:
+        if not told:
+            return 0
+        async with self._database.write() as connection:
+            last = await connection.scalar(_LAST.with_for_update(skip_locked=True))
+            if last is None:
+                return 0
+            ids = [entry.event.id for entry in told]
+            found = await connection.scalars(
+                select(events.c.id).where(events.c.id.in_(ids), events.c.position.is_(None)).with_for_update()
+            )
+            waiting = set(found)
+            fresh = [entry for entry in told if entry.event.id in waiting]
+            if not fresh:
+                return 0
+            places = [
+                {"event_id": entry.event.id, "place": place, "text": entry.body.decode()}
+                for place, entry in enumerate(fresh, last + 1)
+            ]
+            await connection.execute(_PLACE, places)
+            await connection.execute(update(feed).where(feed.c.id == 1).values(last=last + len(fresh)))
+        return len(fresh)
+
+    async def after(self, position: int, limit: int) -> Sequence[FeedEntry]:
+        async with self._database.one() as connection:
+            rows = (await connection.execute(_AFTER, {"read": position, "most": limit})).mappings().all()
+        return [FeedEntry(row["position"], Told(event_from(row), row["body"].encode())) for row in rows]
+
+    async def latest(self) -> int:
+        async with self._database.one() as connection:
+            return int(await connection.scalar(_LAST) or 0)

@@ -1,0 +1,103 @@
+"""The way of an event from the transaction that made it into the feed, and out to those who follow it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from calls_core.errors import NotFound, Unavailable
+from calls_core.events import Event
+from calls_core.faultpoint import faultpoint
+from calls_core.ports import EventBodies, EventFeed, FeedEntry, Told
+
+BATCH: Final = 100
+LOOK_EVERY: Final = timedelta(seconds=1)
+
+_log = logging.getLogger("calls.events")
+
+
+@dataclass(frozen=True, slots=True)
+class TellEvents:
+    """Give every event its place in the feed, its body and its deliveries. Any number of processes may do so."""
+
+    feed: EventFeed
+    bodies: EventBodies
+
+    async def __call__(self) -> int:
+        """Tell what is untold; return how many events that were."""
+        total = 0
+        while untold := await self.feed.untold(BATCH):
+            told = [entry for event in untold if (entry := await self._composed(event))]
+            faultpoint("notifier.before_tell")
+            number = await self.feed.tell(told)
+            faultpoint("notifier.told")
+            total += number
+            if number == 0 or len(untold) < BATCH:
+                break
+        return total
+
+    async def _composed(self, event: Event) -> Told | None:
+        try:
+            return Told(event, await self.bodies.body(event))
+        except NotFound:
+            return None
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 (one that cannot be told must not keep all others from it)
+            _log.exception("event %s cannot be told; that is an error of ours", event.id)
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """Read the feed, page by page."""
+
+    feed: EventFeed
+
+    async def __call__(self, position: int, limit: int) -> Sequence[FeedEntry]:
+        """Return the entries after *position*."""
+        return await self.feed.after(position, limit)
+
+    async def latest(self) -> int:
+        return await self.feed.latest()
+
+
+@dataclass(slots=True)
+class FollowEvents:
+    """Follow the feed. However many do, the database is asked once in *look_every* whether there is anything new."""
+
+    feed: EventFeed
+    look_every: timedelta = field(default=LOOK_EVERY, init=False)
+    _latest: int = field(default=0, init=False)
+    _looking: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def __call__(self, position: int) -> AsyncIterator[Sequence[FeedEntry]]:
+        """Yield the entries after *position*, some at a time, for ever."""
+        while True:
+            known = self._latest
+            try:
+                entries = await self.feed.after(position, BATCH)
+            except Unavailable as error:
+                _log.warning("the feed cannot be read: %s", error)
+                entries = ()
+            if entries:
+                position = entries[-1].position
+                yield entries
+            else:
+                await self._moved(known)
+
+    async def _moved(self, known: int) -> None:
+        """Return when a place beyond the one *known* before the last look into the feed has been given."""
+        while self._latest <= known:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        await asyncio.sleep(self.look_every.total_seconds())
+        try:
+            self._latest = await self.feed.latest()
+        except Unavailable as error:
+            _log.warning("the feed cannot be read: %s", error)
