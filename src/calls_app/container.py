@@ -27,6 +27,7 @@ from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.keys import SqlIdempotencyKeys
+from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.storage.local import LocalStorage
 from calls_adapters.taskiq.broker import WakeUpBroker
@@ -58,6 +59,7 @@ from calls_core.ports import (
     JobQueue,
     NewId,
     RecordingStorage,
+    StepParts,
     Telemetry,
     WakeUps,
     WorkerIsDead,
@@ -119,6 +121,7 @@ class Adapters(Provider):
     feed = provide(SqlEventFeed, provides=EventFeed)
     bodies = provide(WireEventBodies, provides=EventBodies)
     jobs = provide(SqlJobQueue, provides=JobQueue)
+    parts = provide(SqlStepParts, provides=StepParts)
     holds = provide(SqlHolds, provides=Holds)
     keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)

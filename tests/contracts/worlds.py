@@ -20,6 +20,7 @@ from calls_adapters.memory import (
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemoryStepParts,
 )
 from calls_adapters.sql import (
     Database,
@@ -30,6 +31,7 @@ from calls_adapters.sql import (
     SqlIdempotencyKeys,
     SqlIntakeSwitch,
     SqlJobQueue,
+    SqlStepParts,
 )
 from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake
 from calls_core.call import Call, CallDetails
@@ -45,6 +47,7 @@ from calls_core.ports import (
     IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
+    StepParts,
 )
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
 
@@ -97,6 +100,7 @@ class World:
     calls: CallRepository
     search: CallSearch
     jobs: JobQueue
+    parts: StepParts
     holds: Holds
     keys: IdempotencyKeys
     feed: EventFeed
@@ -221,6 +225,7 @@ def memory_world() -> World:
             state.erased,
             state.keys,
             state.feed,
+            state.parts,
         ):
             rows.clear()  # type: ignore[attr-defined]
 
@@ -228,6 +233,7 @@ def memory_world() -> World:
         calls=MemoryCallRepository(state),
         search=MemoryCallSearch(state),
         jobs=MemoryJobQueue(state, clock),
+        parts=MemoryStepParts(state, clock),
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
         feed=MemoryEventFeed(state),
@@ -263,6 +269,7 @@ def sql_world(url: str) -> World:
         calls=SqlCallRepository(database),
         search=SqlCallSearch(database),
         jobs=SqlJobQueue(database),
+        parts=SqlStepParts(database),
         holds=SqlHolds(database),
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),

@@ -15,6 +15,7 @@ from calls_adapters.memory import (
     MemoryHolds,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemoryStepParts,
     MemoryStorage,
     MemoryTelemetry,
     MemoryWakeUps,
@@ -34,6 +35,7 @@ from calls_core.ports import (
     JobQueue,
     NewId,
     RecordingStorage,
+    StepParts,
     Telemetry,
     WakeUps,
     WorkerIsDead,
@@ -174,6 +176,7 @@ class Process:
         self._parts: dict[object, object] = {
             CallRepository: life.through(world.calls),
             JobQueue: life.through(world.jobs),
+            StepParts: MemoryStepParts(world.database, world.clock),
             Holds: life.through(world.holds),
             RecordingStorage: life.through(world.storage),
             WakeUps: life.through(world.wake_ups),

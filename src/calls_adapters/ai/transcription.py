@@ -1,11 +1,9 @@
 """The built-in analyzer ``ai``: a transcript by an OpenAI-compatible service."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final
 
 import httpx2
 
@@ -17,10 +15,7 @@ from calls_adapters.ai.pieces import RATE_HZ, SHORTEST_SEC, longest_piece_sec, p
 from calls_core.errors import NeedsFailedStep
 from calls_core.findings import Signal, Transcript
 from calls_core.hookspecs import AiService, AnalysisOptions, hookimpl
-from calls_core.ports import Analyzer, Audio
-
-KEPT_PIECES: Final = 500
-"""Answers of unfinished recordings that a process remembers: some three days of speech."""
+from calls_core.ports import Analyzer, Audio, Parts
 
 
 class AiAnalyzer(Analyzer):
@@ -28,7 +23,7 @@ class AiAnalyzer(Analyzer):
 
     What a piece is called for the service, its idempotency key, follows from its samples and from what is asked about
     them. So it is the same in every attempt, in whichever process, and a service that honours keys never charges twice.
-    Within a process a piece that was answered is not asked again even where the service does not.
+    Where it does not, the answers that came are kept as parts of the step.
     """
 
     name = "ai"
@@ -38,7 +33,6 @@ class AiAnalyzer(Analyzer):
         self._service = service
         self._breaker = breaker or Breaker()
         self._client = TranscriptionClient(service, self._breaker)
-        self._answered: OrderedDict[str, Heard] = OrderedDict()
 
     @property
     def version(self) -> str:
@@ -62,21 +56,18 @@ class AiAnalyzer(Analyzer):
                 async for cut in files:
                     if cut.duration_sec >= SHORTEST_SEC:
                         key = self._key(cut)
-                        answers[key] = await self._heard(session, cut, key)
+                        answers[key] = await self._heard(session, cut, key, audio.parts)
                     audio.progress(cut.piece.end_sec / signal.duration_sec)
                 caveat = samples.caveat
-        for key in answers:
-            self._answered.pop(key, None)
         return replace(together(answers.values(), service.language), caveat=caveat)
 
-    async def _heard(self, session: httpx2.AsyncClient, cut: Cut, key: str) -> Heard:
-        known = self._answered.get(key)
-        if known is None:
-            body = await self._client.transcribe(session, cut.file, key)
-            known = self._answered[key] = heard(body, cut.piece, cut.duration_sec)
-            while len(self._answered) > KEPT_PIECES:
-                self._answered.popitem(last=False)
-        return known
+    async def _heard(self, session: httpx2.AsyncClient, cut: Cut, key: str, parts: Parts) -> Heard:
+        if (known := await parts.get(key)) is not None:
+            return heard(known, cut.piece, cut.duration_sec)
+        body = await self._client.transcribe(session, cut.file, key)
+        made = heard(body, cut.piece, cut.duration_sec)
+        await parts.keep(key, body)
+        return made
 
     def _key(self, cut: Cut) -> str:
         asked = f"{self._service.model}\n{self._service.language}\n{cut.piece}\n{cut.sha256}"

@@ -6,6 +6,7 @@ from calls_adapters.memory.feed import MemoryEventFeed
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
 from calls_adapters.memory.keys import MemoryIdempotencyKeys
+from calls_adapters.memory.parts import MemoryStepParts
 from calls_adapters.memory.search import MemoryCallSearch
 from calls_adapters.memory.storage import MemoryStorage
 from calls_adapters.memory.telemetry import MemoryTelemetry
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",
     "MemoryJobQueue",
+    "MemoryStepParts",
     "MemoryStorage",
     "MemoryTelemetry",
     "MemoryWakeUps",

@@ -81,6 +81,7 @@ class MemoryCallRepository(CallRepository):
         del database.calls[database.call(call_id).id]
         recording = database.recordings.pop(call_id, None)
         if recording is not None:
+            database.clear_parts(recording.id)
             database.holds[recording.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
         database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}

@@ -1,5 +1,6 @@
 """What the in-memory adapters keep between them, as the tables of a database would."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,7 @@ from calls_core.errors import CallNotFound, IdempotencyKeyInUse, Reason, Recordi
 from calls_core.events import Event
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt
-from calls_core.recording import CallId, Recording
+from calls_core.recording import CallId, Recording, RecordingId
 
 
 class JobState(StrEnum):
@@ -59,6 +60,7 @@ class MemoryDatabase:
     jobs: dict[JobId, StoredJob] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     holds: dict[str, StoredHold] = field(default_factory=dict)
+    parts: dict[tuple[RecordingId, str, str], bytes] = field(default_factory=dict)
     erased: list[Event] = field(default_factory=list)
     keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
@@ -109,6 +111,11 @@ class MemoryDatabase:
         self.recordings[acceptance.recording.call_id] = acceptance.recording
         self.events.extend(acceptance.events)
         del self.holds[acceptance.held_key]
+
+    def clear_parts(self, recording_id: RecordingId, analyzers: Collection[str] | None = None) -> None:
+        """Remove the parts of the steps of *analyzers*, or of all."""
+        for key in [k for k in self.parts if k[0] == recording_id and (analyzers is None or k[1] in analyzers)]:
+            del self.parts[key]
 
     def queue(self, job: Job) -> None:
         self.jobs[job.id] = StoredJob(job, run_at=job.created_at)

@@ -42,16 +42,16 @@ class MemoryJobQueue(JobQueue):
         return self._lease(found, worker, lease) if found else None
 
     async def renew(self, claim: Claim, lease: timedelta) -> None:
-        self._held(claim).lease_until = self._clock() + lease
+        self.held(claim).lease_until = self._clock() + lease
 
     async def accept_pulled(self, claim: Claim, acceptance: Acceptance) -> None:
-        self._held(claim)
+        self.held(claim)
         self._database.require_hold(acceptance.held_key)
         self._database.require_no_recording(acceptance.recording.call_id)
         self._database.accept(acceptance)
 
     async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
-        self._held(claim)
+        self.held(claim)
         step = recording.step(analyzer)
         stored = self._database.recordings[recording.call_id]
         steps = tuple(step if old.analyzer == analyzer else old for old in stored.steps)
@@ -67,7 +67,7 @@ class MemoryJobQueue(JobQueue):
         *,
         fresh: Collection[str] = (),
     ) -> None:
-        held = self._held(claim)
+        held = self.held(claim)
         if recording is not None:
             self._save(recording, fresh)
         self._database.calls[call.id] = call
@@ -76,7 +76,7 @@ class MemoryJobQueue(JobQueue):
         held.lease_owner = held.lease_until = None
 
     async def put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
-        held = self._held(claim)
+        held = self.held(claim)
         if not burn_attempt:
             outages = 1 if reason else 0
             held.job = replace(held.job, attempt=held.job.attempt - 1, deferrals=held.job.deferrals + outages)
@@ -134,13 +134,15 @@ class MemoryJobQueue(JobQueue):
         stored.lease_until = self._clock() + lease
         return Claim(job=stored.job, token=stored.token, worker=worker)
 
-    def _held(self, claim: Claim) -> StoredJob:
+    def held(self, claim: Claim) -> StoredJob:
+        """Return the job of *claim*; raise ``LeaseLost`` if it is held no more."""
         stored = self._database.jobs.get(claim.job.id)
         if stored is None or stored.token != claim.token or stored.state is not JobState.RUNNING:
             raise LeaseLost(f"job {claim.job.id} is not held by {claim.worker} any more")
         return stored
 
     def _save(self, recording: Recording, fresh: Collection[str]) -> None:
+        self._database.clear_parts(recording.id, [name for name in fresh if name in recording.findings])
         kept = self._database.recordings[recording.call_id].findings
         new = {name: finding for name, finding in recording.findings.items() if name in fresh}
         self._database.recordings[recording.call_id] = replace(recording, findings={**kept, **new})

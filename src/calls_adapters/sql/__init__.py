@@ -7,6 +7,7 @@ from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.keys import SqlIdempotencyKeys
+from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "SqlIdempotencyKeys",
     "SqlIntakeSwitch",
     "SqlJobQueue",
+    "SqlStepParts",
     "normalized_url",
 ]

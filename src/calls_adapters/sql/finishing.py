@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     all_,
+    any_,
     bindparam,
     case,
     delete,
@@ -25,7 +26,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, said, step_rows
-from calls_adapters.sql.tables import UtcDateTime, call_tags, calls, events, findings, jobs, recordings, steps
+from calls_adapters.sql.tables import (
+    UtcDateTime,
+    call_tags,
+    calls,
+    events,
+    findings,
+    jobs,
+    recordings,
+    step_parts,
+    steps,
+)
 from calls_adapters.sql.writing import overwriting
 from calls_core.call import Call
 from calls_core.events import Event
@@ -105,11 +116,19 @@ _tags = (
     .on_conflict_do_nothing()
     .cte("tags_stored")
 )
+_its_id = select(recordings.c.id).where(recordings.c.call_id == _held.c.call_id).scalar_subquery()
+_made = bindparam("made", type_=ARRAY(Text))
+_parts_gone = (
+    delete(step_parts)
+    .where(step_parts.c.recording_id == _its_id, step_parts.c.analyzer == any_(_made))
+    .cte("parts_gone")
+)
 _FINISH: Final = select(_held.c.call_id).add_cte(
     _call,
     _recording,
     _tags_gone,
     _tags,
+    _parts_gone,
     _stored(steps),
     _stored(findings),
     insert(events).from_select([column.name for column in _written(events)], _given(events)).cte("events_stored"),
@@ -129,6 +148,7 @@ async def finish_at_once(
 
     *now* is the database's own moment if it is None.
     """
+    found = finding_rows(recording, fresh) if recording else []
     parameters: dict[str, Any] = {
         "job_id": claim.job.id,
         "held_token": claim.token,
@@ -139,7 +159,8 @@ async def finish_at_once(
         "said": None,
         "tag_list": list(call.tags),
         **_lists(steps, step_rows(recording, [s.analyzer for s in recording.steps]) if recording else ()),
-        **_lists(findings, finding_rows(recording, fresh) if recording else ()),
+        **_lists(findings, found),
+        "made": [row["analyzer"] for row in found],
         **_lists(events, event_rows(happened)),
     }
     if recording and any(isinstance(recording.findings.get(name), Transcript) for name in fresh):

@@ -6,16 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, null, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
+from calls_adapters.sql.leases import held, lock, require_held
 from calls_adapters.sql.rows import claim_from, storable
 from calls_adapters.sql.tables import LIVE, jobs
 from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps, store_tags
 from calls_core.call import Call
-from calls_core.errors import LeaseLost, Reason
+from calls_core.errors import Reason
 from calls_core.events import Event
 from calls_core.job import Claim, JobId
 from calls_core.ports import Acceptance, JobQueue
@@ -61,19 +61,19 @@ class SqlJobQueue(JobQueue):
     async def renew(self, claim: Claim, lease: timedelta) -> None:
         async with self._database.change() as connection:
             done = await connection.execute(
-                update(jobs).where(_held(claim)).values(lease_until=self._database.now(lease))
+                update(jobs).where(held(claim)).values(lease_until=self._database.now(lease))
             )
-            _require_held(claim, done.rowcount)
+            require_held(claim, done.rowcount)
 
     async def accept_pulled(self, claim: Claim, acceptance: Acceptance) -> None:
         async with self._database.write() as connection:
-            await _lock(connection, claim)
+            await lock(connection, claim)
             await accept(self._database, connection, acceptance)
 
     async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
         fresh = [analyzer] if recording.step(analyzer).status is StepStatus.DONE else []
         async with self._database.write() as connection:
-            await _lock(connection, claim)
+            await lock(connection, claim)
             await store_steps(self._database, connection, recording, [analyzer])
             await store_findings(self._database, connection, recording, fresh)
 
@@ -89,13 +89,13 @@ class SqlJobQueue(JobQueue):
         if self._database.is_postgres:
             async with self._database.change() as connection:
                 now = self._database.given_now()
-                held = await finish_at_once(connection, now, claim, call, recording, events, fresh)
-                _require_held(claim, int(held))
+                ended_it = await finish_at_once(connection, now, claim, call, recording, events, fresh)
+                require_held(claim, int(ended_it))
             return
         ended = {"state": "done", "lease_owner": null(), "lease_until": null(), "finished_at": self._database.now()}
         async with self._database.write() as connection:
-            done = await connection.execute(update(jobs).where(_held(claim)).values(ended))
-            _require_held(claim, done.rowcount)
+            done = await connection.execute(update(jobs).where(held(claim)).values(ended))
+            require_held(claim, done.rowcount)
             await save_call(connection, call)
             await store_tags(self._database, connection, call)
             if recording is not None:
@@ -111,8 +111,8 @@ class SqlJobQueue(JobQueue):
         if reason is not None:
             changes |= {"error_code": reason.code, "error_detail": storable(reason.detail)}
         async with self._database.change() as connection:
-            done = await connection.execute(update(jobs).where(_held(claim)).values(changes))
-            _require_held(claim, done.rowcount)
+            done = await connection.execute(update(jobs).where(held(claim)).values(changes))
+            require_held(claim, done.rowcount)
 
     async def holders(self) -> Collection[str]:
         async with self._database.one() as connection:
@@ -178,22 +178,6 @@ def _due(now: ColumnElement[datetime]) -> ColumnElement[bool]:
 
 def _chosen(fits: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> Select[tuple[UUID]]:
     return select(jobs.c.id).where(fits).order_by(*order).limit(limit).with_for_update(skip_locked=True)
-
-
-def _held(claim: Claim) -> ColumnElement[bool]:
-    return (jobs.c.id == claim.job.id) & (jobs.c.token == claim.token) & _running
-
-
-async def _lock(connection: AsyncConnection, claim: Claim) -> None:
-    """Keep everybody else from claiming the job until the transaction ends."""
-    held = await connection.execute(select(jobs.c.id).where(_held(claim)).with_for_update())
-    _require_held(claim, len(held.all()))
-
-
-def _require_held(claim: Claim, rows: int) -> None:
-    if rows == 0:
-        msg = f"job {claim.job.id} is not held by {claim.worker} any more"
-        raise LeaseLost(msg)
 
 
 def _free() -> dict[str, object]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -171,6 +172,16 @@ findings: Final = Table(
     Column("kind", Text, nullable=False),
     Column("payload", Text, nullable=False),
 )
+
+step_parts: Final = Table(
+    "step_parts",
+    metadata,
+    Column("recording_id", ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
+    Column("analyzer", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What steps without a finding have paid for or wait for. Empty content is a place for an answer."""
 
 QUEUED: Final = text("state = 'queued'")
 RUNNING: Final = text("state = 'running'")

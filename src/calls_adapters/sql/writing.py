@@ -30,6 +30,7 @@ from calls_adapters.sql.tables import (
     holds,
     jobs,
     recordings,
+    step_parts,
     steps,
 )
 from calls_core.call import Call
@@ -150,6 +151,9 @@ async def store_findings(
     await connection.execute(_SAVE_RECORDING, changes)
     if rows:
         await connection.execute(_upsert(findings, is_postgres=database.is_postgres), rows)
+        made = [row["analyzer"] for row in rows]
+        whole = (step_parts.c.recording_id == recording.id) & step_parts.c.analyzer.in_(made)
+        await connection.execute(delete(step_parts).where(whole))
 
 
 @cache

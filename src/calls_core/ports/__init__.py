@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio
+from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio, Parts, Scratch
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.ports.idempotency import (
@@ -19,7 +19,7 @@ from calls_core.ports.idempotency import (
 )
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
 from calls_core.ports.telemetry import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
-from calls_core.ports.work import Holds, JobQueue, WakeUps, WorkerIsDead
+from calls_core.ports.work import Holds, JobQueue, StepParts, WakeUps, WorkerIsDead
 
 Clock: TypeAlias = Callable[[], datetime]
 """The present moment, in UTC."""
@@ -53,12 +53,15 @@ __all__ = [
     "JobQueue",
     "KeyClaim",
     "NewId",
+    "Parts",
     "PresignedUrl",
     "Receipt",
     "Receipting",
     "RecordingStorage",
+    "Scratch",
     "Span",
     "StepOutcome",
+    "StepParts",
     "StoredFile",
     "Telemetry",
     "Told",

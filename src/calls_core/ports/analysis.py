@@ -43,13 +43,53 @@ class AudioDecoder(Protocol):
         """
 
 
+class Parts(Protocol):
+    """What one step has paid for or waits for, by keys of its own, from one attempt to the next.
+
+    It outlives the worker, and is gone when the finding of the step is stored. Any method may raise
+    ``RepositoryUnavailable``.
+    """
+
+    @abstractmethod
+    async def get(self, key: str) -> bytes | None:
+        """Return what is kept under *key*; None when there is nothing."""
+
+    @abstractmethod
+    async def keep(self, key: str, content: bytes) -> None:
+        """Keep *content*, durably, in place of what was there.
+
+        Raises:
+            LeaseLost: another worker has the recording by now; end the attempt.
+        """
+
+    @abstractmethod
+    async def drop(self, key: str) -> None:
+        """Forget what is kept under *key*; raise as ``keep`` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch(Parts):
+    """Parts that end with the process, for recordings that are stored nowhere."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    async def get(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    async def keep(self, key: str, content: bytes) -> None:
+        self.kept[key] = content
+
+    async def drop(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio:
     """A recording's audio, lent to one analyzer for one attempt.
 
     *path* holds the untouched bytes as they came from a stranger: decode them with ``decoded()``, which does it in a
     limited child process. *findings* are those of the steps before, by analyzer. Call ``progress`` with a number
-    from 0 to 1 now and then on long work.
+    from 0 to 1 now and then on long work. *parts* keep what has cost money before the finding is made.
     """
 
     path: Path
@@ -57,6 +97,7 @@ class Audio:
     decoder: AudioDecoder
     findings: Mapping[str, Finding] = field(default_factory=dict)
     progress: Callable[[float], None] = lambda _share: None
+    parts: Parts = field(default_factory=Scratch)
 
     def decoded(self, *, sample_rate_hz: int | None = None) -> AbstractAsyncContextManager[DecodedAudio]:
         """Lend the decoded samples: ``async with audio.decoded() as samples: async for block in samples``."""

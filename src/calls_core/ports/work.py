@@ -10,7 +10,7 @@ from calls_core.errors import Reason
 from calls_core.events import Event
 from calls_core.job import Claim, JobId
 from calls_core.ports.calls import Acceptance
-from calls_core.recording import Recording
+from calls_core.recording import CallId, Recording, RecordingId
 
 WorkerIsDead: TypeAlias = Callable[[str], bool]
 """Whether the worker of this name is known to be dead; false as long as nobody knows."""
@@ -92,6 +92,39 @@ class JobQueue(Protocol):
     @abstractmethod
     async def oldest(self) -> datetime | None:
         """Return when the oldest job that is queued or running was made; None when there is none."""
+
+
+class StepParts(Protocol):
+    """What steps without a finding have paid for or wait for: bytes, by keys that each analyzer chooses.
+
+    The transaction that stores the finding of a step removes its parts, and so does the end of the call. Any method
+    may raise ``RepositoryUnavailable``.
+    """
+
+    @abstractmethod
+    async def get(self, recording_id: RecordingId, analyzer: str, key: str) -> bytes | None:
+        """Return what is kept, None when there is nothing."""
+
+    @abstractmethod
+    async def keep(
+        self, claim: Claim, recording_id: RecordingId, analyzer: str, key: str, content: bytes | None
+    ) -> None:
+        """Keep *content* in place of what was there; None removes it. Empty content is a place for an answer.
+
+        Raises:
+            LeaseLost: the job is somebody else's by now; nothing is changed.
+        """
+
+    @abstractmethod
+    async def answer(self, call_id: CallId, analyzer: str, key: str, content: bytes) -> JobId | None:
+        """Put an answer in its place, if there is an empty one, and make a job that waits for it due now.
+
+        Return that job, None when there is none. The second answer to the same question changes nothing.
+        """
+
+    @abstractmethod
+    async def hasten(self, call_id: CallId, analyzer: str, key: str) -> JobId | None:
+        """Make the queued job of the call due now, if the answer is there; return it."""
 
 
 class Holds(Protocol):

@@ -35,11 +35,13 @@ from calls_core.ports import (
     Fact,
     JobQueue,
     NewId,
+    Parts,
     RecordingStorage,
     StepOutcome,
+    StepParts,
     Telemetry,
 )
-from calls_core.recording import Recording, Step
+from calls_core.recording import Recording, RecordingId, Step
 from calls_core.use_cases.hold_lease import end_tasks, while_leased
 from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.run_step import Failed, Outcome, Retry, RunStep
@@ -60,6 +62,25 @@ class _Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class _ClaimedParts(Parts):
+    """The parts of one step, as long as its job is ours."""
+
+    stored: StepParts
+    claim: Claim
+    recording_id: RecordingId
+    analyzer: str
+
+    async def get(self, key: str) -> bytes | None:
+        return await self.stored.get(self.recording_id, self.analyzer, key)
+
+    async def keep(self, key: str, content: bytes) -> None:
+        await self.stored.keep(self.claim, self.recording_id, self.analyzer, key, content)
+
+    async def drop(self, key: str) -> None:
+        await self.stored.keep(self.claim, self.recording_id, self.analyzer, key, None)
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessRecording:
     """Claim one job and bring its recording as far as it will go: ready, failed, or back to the queue.
 
@@ -68,6 +89,7 @@ class ProcessRecording:
     """
 
     jobs: JobQueue
+    parts: StepParts
     calls: CallRepository
     storage: RecordingStorage
     run_step: RunStep
@@ -215,7 +237,10 @@ class ProcessRecording:
     async def _shown_while_running(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
         """Run the step; store that it runs only when it takes long enough for anybody to see."""
         recording = attempt.recording
-        run = asyncio.create_task(self.run_step(step, path, recording.filename, recording.findings))
+        parts = _ClaimedParts(self.parts, attempt.claim, recording.id, step.analyzer)
+        run = asyncio.create_task(
+            self.run_step(step, path, recording.filename, recording.findings, parts=parts),
+        )
         try:
             _, pending = await asyncio.wait({run}, timeout=SHOW_RUNNING_AFTER.total_seconds())
             if pending:

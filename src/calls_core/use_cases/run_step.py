@@ -20,7 +20,7 @@ from calls_core.errors import (
     Unavailable,
 )
 from calls_core.findings import Facts, Finding, Signal, Transcript, faults
-from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder
+from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder, Parts, Scratch
 from calls_core.recording import Step
 
 STEP_LIMIT: Final = timedelta(hours=1)
@@ -65,8 +65,9 @@ class RunStep:
         filename: str,
         findings: Mapping[str, Finding],
         progress: Callable[[float], None] = lambda _share: None,
+        parts: Parts | None = None,
     ) -> Outcome:
-        """Return the finding, or why there is none.
+        """Return the finding, or why there is none. Without *parts*, what the analyzer keeps ends with this attempt.
 
         Raises:
             LeaseLost: nothing of this attempt may be kept.
@@ -75,7 +76,14 @@ class RunStep:
         if analyzer is None:
             missing = AnalyzerMissing(f"{step.analyzer} is not among ANALYZERS of this worker; add it and reprocess")
             return Failed(missing.reason)
-        audio = Audio(path=path, filename=filename, decoder=self.decoder, findings=findings, progress=progress)
+        audio = Audio(
+            path=path,
+            filename=filename,
+            decoder=self.decoder,
+            findings=findings,
+            progress=progress,
+            parts=parts or Scratch(),
+        )
         try:
             return await self._limited(analyzer, audio)
         except LeaseLost:

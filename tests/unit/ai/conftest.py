@@ -12,9 +12,9 @@ from calls_adapters.audio.meter import Meter
 from calls_core.errors import Reason
 from calls_core.findings import Finding, Signal
 from calls_core.hookspecs import AiService
-from calls_core.ports import Analyzers, Audio, AudioDecoder, DecodedAudio
+from calls_core.ports import Analyzers, Audio, AudioDecoder, DecodedAudio, Scratch
 from calls_core.recording import Step
-from calls_core.use_cases.run_step import Outcome, RunStep
+from calls_core.use_cases.run_step import Failed, Outcome, Retry, RunStep
 from tests.audio_files import Samples, Span, speech
 
 RATE = 16_000
@@ -73,6 +73,7 @@ class Desk:
     breaker: Breaker = field(default_factory=Breaker)
     caveat: Reason | None = None
     shares: list[float] = field(default_factory=list)
+    parts: Scratch = field(default_factory=Scratch)
 
     def __post_init__(self) -> None:
         self.analyzer = AiAnalyzer(replace(self.service, base_url=self.url), self.breaker)
@@ -80,10 +81,13 @@ class Desk:
         self.findings: Mapping[str, Finding] = {"signal": signal_of(self.samples)}
 
     async def attempt(self) -> Outcome:
-        """Run the step as a worker does."""
+        """Run the step as a worker does; a finding, once stored, takes the parts with it."""
         run = RunStep(Analyzers((self.analyzer,)), self.decoder)
         step = Step(analyzer="ai", version=self.analyzer.version)
-        return await run(step, Path("a.wav"), "a.wav", self.findings, self.shares.append)
+        outcome = await run(step, Path("a.wav"), "a.wav", self.findings, self.shares.append, self.parts)
+        if not isinstance(outcome, Failed | Retry):
+            self.parts.kept.clear()
+        return outcome
 
     def audio(self) -> Audio:
         return Audio(path=Path("a.wav"), filename="a.wav", decoder=self.decoder, findings=self.findings)

@@ -16,6 +16,7 @@ from calls_adapters.memory import (
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemoryStepParts,
     MemoryStorage,
     MemoryTelemetry,
     MemoryWakeUps,
@@ -108,8 +109,10 @@ class Scene:
         self.pull = PullCall(self.calls, self.wake_ups, intake, self.clock, uuid4, self.telemetry)
         self.erase = EraseCall(self.calls, self.storage, self.holds, self.clock, uuid4)
         self.reprocess = ReprocessCall(self.calls, self.analyzers, self.wake_ups, self.clock, uuid4, self.telemetry)
+        self.parts = MemoryStepParts(self.database, self.clock)
         self.process = ProcessRecording(
             self.jobs,
+            self.parts,
             self.calls,
             self.storage,
             RunStep(self.analyzers, NoDecoder()),
