@@ -97,8 +97,9 @@ def test_a_service_that_recovers_costs_nothing_but_time(started: Started, dialog
 
 
 def test_a_worker_that_dies_leaves_no_second_bill(started: Started, dialogue: Path) -> None:
-    """Killed while the AI service works, with an answer in hand, which the next worker finds; the service forgets."""
-    fake, service, client = started("ok, slow:60")
+    """Killed while the AI service works, with an answer in hand: the next worker finds that one, and asks for the other
+    with the same key."""
+    fake, service, client = started("ok, slow:60", "--host", "127.0.0.1")
     call = register(client)
     upload(client, call["id"], dialogue)
     while fake.stats["requests"] < 2:

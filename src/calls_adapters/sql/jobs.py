@@ -136,8 +136,9 @@ class SqlJobQueue(JobQueue):
     async def unannounced(self, limit: int, again_after: timedelta) -> Sequence[JobId]:
         now = self._database.now()
         silent = or_(jobs.c.announced_at.is_(None), jobs.c.announced_at <= self._database.now(-again_after))
-        chosen = _chosen(_due(now) & silent, limit, *_URGENCY)
-        statement = update(jobs).where(jobs.c.id.in_(chosen)).values(announced_at=now)
+        # Apart, so that it is done once: PostgreSQL may run what stands in IN for every row, and find others each time.
+        chosen = _chosen(_due(now) & silent, limit, *_URGENCY).cte("chosen")
+        statement = update(jobs).where(jobs.c.id.in_(select(chosen.c.id))).values(announced_at=now)
         async with self._database.change() as connection:
             rows = (await connection.execute(statement.returning(jobs.c.run_at, jobs.c.id))).all()
         return [JobId(job_id) for _run_at, job_id in sorted((run_at, job_id) for run_at, job_id in rows)]
