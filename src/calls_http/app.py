@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Final
 
 from litestar import Litestar, Router
@@ -19,6 +20,7 @@ from calls_http.export import export_router
 from calls_http.health import HealthChecks, health_router
 from calls_http.ingest import ingest_router
 from calls_http.metrics import Expose, metrics_router
+from calls_http.page import page_folder, page_router
 from calls_http.problems import EXCEPTION_HANDLERS
 from calls_http.recordings import recordings_router, uploads_router
 from calls_http.transcripts import transcripts_router
@@ -38,11 +40,13 @@ def litestar_app(
     pace: Pace | None = None,
     lingering: Lingering | None = None,
     streaming: Streaming | None = None,
+    page: Path | None = None,
 ) -> Litestar:
     """Return the application without its container: call ``setup_dishka(container, app)`` on it.
 
     The container must provide every use case that the routes ask for, in application scope. *max_upload_bytes* should
-    be that of ``UploadLimits``: bodies that declare more are refused before a byte is read.
+    be that of ``UploadLimits``: bodies that declare more are refused before a byte is read. *page* is the folder of the
+    built web page, if it is not the package's own.
     """
     app = Litestar(
         route_handlers=[
@@ -60,6 +64,7 @@ def litestar_app(
             health_router(health_checks),
             metrics_router(expose_metrics),
             docs_router,
+            page_router(page or page_folder()),
         ],
         debug=False,
         exception_handlers=EXCEPTION_HANDLERS,

@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import RedocRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Tag
 from litestar.params import FromPath
-from litestar.response import File, Redirect
+from litestar.response import File
 
 PACKAGE: Final = "calls-service"
 ASSETS_PATH: Final = "/docs/assets"
@@ -101,9 +101,4 @@ def get_asset(name: FromPath[str]) -> File:
     return File(path, media_type=ASSETS[name], content_disposition_type="inline")
 
 
-@get("/", sync_to_thread=False)
-def get_start() -> Redirect:
-    return Redirect("/docs", status_code=307)
-
-
-docs_router = Router("/", route_handlers=[get_openapi, get_redoc, get_asset, get_start], include_in_schema=False)
+docs_router = Router("/", route_handlers=[get_openapi, get_redoc, get_asset], include_in_schema=False)

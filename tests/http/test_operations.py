@@ -77,10 +77,10 @@ async def test_unready_without_a_needed_part(
     assert "no answer" in parts["decoder"]["detail"]
 
 
-async def test_the_start_leads_to_the_documentation(client: Client) -> None:
+async def test_the_start_leads_to_the_page(client: Client) -> None:
     """GET / redirects."""
     answer = await client.get("/", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/ui/")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])

@@ -1,0 +1,24 @@
+import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+import { createApp } from 'vue'
+import { Problem } from './api/problem'
+
+import App from './App.vue'
+import { i18n, preferred, speak } from './i18n'
+import { router } from './router'
+import { beginTheme } from './theme'
+import './theme.css'
+
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 1000,
+      // What was refused stays refused; what did not answer may answer soon.
+      retry: (failures, error) => !(error instanceof Problem && error.status < 500) && failures < 2,
+    },
+  },
+})
+
+beginTheme()
+
+await speak(preferred())
+createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

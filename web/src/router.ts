@@ -1,0 +1,12 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import CallsPage from './pages/CallsPage.vue'
+
+export const router = createRouter({
+  history: createWebHistory('/ui/'),
+  routes: [
+    { path: '/', name: 'calls', component: CallsPage },
+    { path: '/calls/:id', name: 'call', component: () => import('./pages/CallPage.vue'), props: true },
+    { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
+  ],
+  scrollBehavior: (_to, _from, kept) => kept ?? { top: 0 },
+})
