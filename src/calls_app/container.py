@@ -35,6 +35,7 @@ from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
 from calls_adapters.telemetry.prometheus import PrometheusTelemetry
 from calls_adapters.telemetry.readings import ReadingsCollector
 from calls_adapters.telemetry.tracing import LogContextOnly, Tracing
+from calls_app.account_wiring import AccountAdapters, AccountUseCases
 from calls_app.checks import PartChecks
 from calls_app.event_bodies import WireEventBodies
 from calls_app.liveness import liveness, worker_name
@@ -262,6 +263,5 @@ def analysis_options(settings: Settings) -> AnalysisOptions:
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Wire the application. Tests replace adapters with ``override=True`` providers."""
-    return make_async_container(
-        UseCases(), Adapters(), *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION
-    )
+    ours = (UseCases(), AccountUseCases(), Adapters(), AccountAdapters())
+    return make_async_container(*ours, *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION)

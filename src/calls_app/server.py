@@ -60,16 +60,16 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
     return app
 
 
-def require_safe_address(host: str, *, insecure: bool) -> None:
+def require_safe_address(host: str, *, accounts: bool, insecure: bool) -> None:
     """Refuse to open an API without accounts to the network.
 
     Raises:
-        SettingsError: *host* is not loopback, and *insecure* was not asked for.
+        SettingsError: *host* is not loopback, there are no *accounts*, and *insecure* was not asked for.
     """
-    if host not in LOOPBACK and not insecure:
+    if host not in LOOPBACK and not accounts and not insecure:
         raise SettingsError(
-            f"--host {host}: without accounts everybody on the network could read every call; "
-            "listen on 127.0.0.1 behind a proxy that checks who comes, or add --insecure"
+            f"--host {host}: without accounts everybody on the network could read every call; set AUTH_ENABLED=true, "
+            "or listen on 127.0.0.1 behind a proxy that checks who comes, or add --insecure"
         )
 
 

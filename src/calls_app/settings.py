@@ -126,8 +126,10 @@ S3_NEEDS: Final = ("s3_bucket", "s3_access_key", "s3_secret_key")
 S3_MAX_BYTES: Final = 10_000 * 8 * 1024**2
 """Ten thousand parts of 8 MiB."""
 
+SECRET_MIN: Final = 32
+SECRET_NEEDED: Final = "is needed, the same for every process; make one by: openssl rand -hex 32"  # noqa: S105 (a sentence)
+
 NOT_YET: Final[Mapping[str, str]] = {
-    "auth_enabled": "accounts are not part of this release; listen on 127.0.0.1 behind a proxy of yours",
     "retention_days_audio": "retention is not part of this release; leave it empty",
     "retention_days_calls": "retention is not part of this release; leave it empty",
 }
@@ -199,6 +201,14 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
     if not settings.analyzer_names:
         raise SettingsError("ANALYZERS: name at least one, such as signal")
     _refuse_half_an_ai(settings)
+    _refuse_a_weak_secret(settings)
+
+
+def _refuse_a_weak_secret(settings: Settings) -> None:
+    if settings.auth_secret and len(settings.auth_secret) < SECRET_MIN:
+        raise SettingsError(f"AUTH_SECRET: {SECRET_MIN} characters at least; make one by: openssl rand -hex 32")
+    if settings.auth_enabled and not settings.auth_secret and not settings.is_embedded:
+        raise SettingsError(f"AUTH_SECRET: {SECRET_NEEDED}")
 
 
 def _refuse_half_an_ai(settings: Settings) -> None:

@@ -8,13 +8,16 @@
     |   |-- EmptyRecording
     |   |-- DigestMismatch
     |   |-- IdempotencyKeyReused
-    |   `-- UnknownAnalyzer
+    |   |-- UnknownAnalyzer
+    |   `-- InvalidAccount
     |-- TooLarge
     |-- NotFound
     |   |-- CallNotFound
     |   |-- RecordingNotFound
     |   |-- NoWaveform
-    |   `-- NoTranscript
+    |   |-- NoTranscript
+    |   |-- UserNotFound
+    |   `-- ApiKeyNotFound
     |-- Conflict
     |   |-- IllegalTransition
     |   |-- RecordingExists
@@ -22,7 +25,14 @@
     |   |-- StillProcessing
     |   |-- StaleCall
     |   |-- IdempotencyKeyInUse
-    |   `-- LeaseLost
+    |   |-- LeaseLost
+    |   |-- UsernameTaken
+    |   |-- LastAdmin
+    |   `-- AccountsOff
+    |-- NotSignedIn
+    |   `-- BadCredentials
+    |-- Forbidden
+    |-- TooManyAttempts
     |-- UploadExpired
     |-- PresignedUrlsUnavailable
     |-- Unavailable
@@ -140,6 +150,12 @@ class UnknownAnalyzer(InvalidInput):
     code = "unknown-analyzer"
 
 
+class InvalidAccount(InvalidInput):
+    """The fields of the account are not valid."""
+
+    code = "invalid-account"
+
+
 class TooLarge(CallsError):
     """The upload is larger than this service accepts."""
 
@@ -174,6 +190,18 @@ class NoTranscript(NotFound):
     """No analyzer has transcribed this recording."""
 
     code = "no-transcript"
+
+
+class UserNotFound(NotFound):
+    """No user has this id."""
+
+    code = "user-not-found"
+
+
+class ApiKeyNotFound(NotFound):
+    """No API key has this id."""
+
+    code = "api-key-not-found"
 
 
 class Conflict(CallsError):
@@ -222,6 +250,52 @@ class LeaseLost(Conflict):
     """Another worker holds the job by now."""
 
     code = "lease-lost"
+
+
+class UsernameTaken(Conflict):
+    """Another user has this name."""
+
+    code = "username-taken"
+
+
+class LastAdmin(Conflict):
+    """Nobody would be left to administer this service."""
+
+    code = "last-admin"
+
+
+class AccountsOff(Conflict):
+    """This installation has no accounts."""
+
+    code = "accounts-off"
+
+
+class NotSignedIn(CallsError):
+    """The request does not say who sends it, or cannot prove it."""
+
+    code = "not-signed-in"
+
+
+class BadCredentials(NotSignedIn):
+    """User name or password are wrong."""
+
+    code = "bad-credentials"
+
+
+class Forbidden(CallsError):
+    """Your rights do not reach that far."""
+
+    code = "forbidden"
+
+
+class TooManyAttempts(CallsError):
+    """Too many attempts to sign in."""
+
+    code = "too-many-attempts"
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UploadExpired(CallsError):

@@ -9,7 +9,10 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 
 from calls_core.ports import Telemetry
+from calls_http.access import Gate
+from calls_http.accounts import accounts_router
 from calls_http.audio import audio_router
+from calls_http.auth import auth_router
 from calls_http.bodies import PACE, Pace, PacedRequest
 from calls_http.calls import calls_router
 from calls_http.docs_pages import docs_router, openapi_config
@@ -48,6 +51,7 @@ def litestar_app(
     be that of ``UploadLimits``: bodies that declare more are refused before a byte is read. *page* is the folder of the
     built web page, if it is not the package's own.
     """
+    gate = Gate()
     app = Litestar(
         route_handlers=[
             calls_router,
@@ -61,6 +65,8 @@ def litestar_app(
                 route_handlers=[uploads_router, ingest_router],
                 request_max_body_size=max_upload_bytes + OVERHEAD,
             ),
+            auth_router,
+            accounts_router,
             health_router(health_checks),
             metrics_router(expose_metrics),
             docs_router,
@@ -70,11 +76,13 @@ def litestar_app(
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
         logging_config=None,
+        middleware=[gate],
         openapi_config=openapi_config(name),
         plugins=[StrictInputs()],
         request_class=PacedRequest,
         request_max_body_size=JSON_LIMIT,
         state=State({PACE: pace or Pace(), STREAMING: streaming or Streaming()}),
     )
+    gate.require_a_rule_for_each(app)
     app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering(), telemetry)
     return app

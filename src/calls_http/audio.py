@@ -14,7 +14,7 @@ from calls_core.use_cases.read_calls import GetRecording
 from calls_http.digests import digest_field
 from calls_http.documentation import BINARY, operation, problems
 from calls_http.filenames import attachment
-from calls_http.queries import refuse_unknown_parameters
+from calls_http.queries import MediaToken, refuse_unknown_parameters
 from calls_http.ranges import matches, wanted_range
 from calls_http.streaming import StreamedResponse
 
@@ -54,6 +54,7 @@ async def get_audio(
     ] = None,
     if_range: Annotated[str | None, HeaderParameter(name="If-Range", description="The ETag.")] = None,
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag.")] = None,
+    media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
 ) -> ASGIResponse:
     recording = await find(CallId(call_id))
     etag = f'"{recording.sha256}"'

@@ -18,6 +18,7 @@ from calls_core.use_cases.read_calls import GetCall, SearchCalls, SummarizeCalls
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall, Registered
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_http import wire
+from calls_http.access import actor_of
 from calls_http.documentation import READS_BODY, operation, problems
 from calls_http.idempotency import Idempotent, receipting
 from calls_http.queries import FILTERED, PAGED, WITHIN, refuse_unknown_parameters
@@ -60,9 +61,9 @@ async def list_calls(
 
 
 @delete("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Delete a call")
-async def delete_call(call_id: FromPath[UUID], erase: FromDishka[EraseCall]) -> None:
+async def delete_call(request: Request[Any, Any, Any], call_id: FromPath[UUID], erase: FromDishka[EraseCall]) -> None:
     """Remove the call with its recording and everything found in it; a receipt stays in the audit log."""
-    await erase(CallId(call_id))
+    await erase(CallId(call_id), actor_of(request))
 
 
 @post(

@@ -15,6 +15,8 @@ from litestar.openapi.spec import Tag
 from litestar.params import FromPath
 from litestar.response import File
 
+from calls_http.access import OPEN
+
 PACKAGE: Final = "calls-service"
 ASSETS_PATH: Final = "/docs/assets"
 ASSETS: Final = {
@@ -43,7 +45,7 @@ def openapi_config(title: str) -> OpenAPIConfig:
         description=DESCRIPTION,
         use_handler_docstrings=True,
         operation_id_creator=_operation_id,
-        path="/docs",
+        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt=OPEN),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",
@@ -56,6 +58,7 @@ def openapi_config(title: str) -> OpenAPIConfig:
         tags=[
             Tag(name="calls", description="Phone calls as business systems know them."),
             Tag(name="recordings", description="Their audio, and what was found in it."),
+            Tag(name="accounts", description="Who may do what, and who did."),
             Tag(name="operations", description="For those who run the service."),
         ],
     )
@@ -82,18 +85,18 @@ def _document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return document
 
 
-@get("/openapi.json", sync_to_thread=False)
+@get("/openapi.json", opt=OPEN, sync_to_thread=False)
 def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(msgspec.json.encode(_document(request)), media_type="application/vnd.oai.openapi+json")
 
 
-@get("/redoc", media_type="text/html", sync_to_thread=False)
+@get("/redoc", opt=OPEN, media_type="text/html", sync_to_thread=False)
 def get_redoc(request: Request[Any, Any, Any]) -> bytes:
     page = RedocRenderPlugin(js_url=f"{ASSETS_PATH}/redoc.standalone.js", google_fonts=False, favicon=NO_FAVICON)
     return page.render(request, _document(request))
 
 
-@get(f"{ASSETS_PATH}/{{name:str}}", sync_to_thread=False)
+@get(f"{ASSETS_PATH}/{{name:str}}", opt=OPEN, sync_to_thread=False)
 def get_asset(name: FromPath[str]) -> File:
     path = Path(str(files("calls_http") / "static" / "docs" / name)) if name in ASSETS else None
     if path is None or not path.is_file():

@@ -30,9 +30,12 @@ BINARY: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _JSON_SCHEMA_NAMES: Final = {"min_length": "minLength", "max_length": "maxLength", "max_items": "maxItems"}
 
 ALWAYS: Final = (400, 422, 500, 503)
+CLOSED: Final = (401, 403)
 
 WHY: Final[Mapping[int, str]] = {
     400: "The request cannot be read.",
+    401: "The request does not say who sends it, or cannot prove it.",
+    403: "Your rights do not reach that far.",
     404: "No such call, or it has nothing of this kind.",
     408: "The body came in too slowly.",
     409: "The request does not fit the present state.",
@@ -41,6 +44,7 @@ WHY: Final[Mapping[int, str]] = {
     415: "The media type of the body is not accepted.",
     416: "The range lies outside of the recording.",
     422: "The request is understood and refused; errors name the fields.",
+    429: "Too many attempts; see Retry-After.",
     500: "A fault of the service.",
     501: "This installation cannot do it.",
     503: "A part behind the service is down, or new calls are not accepted at the moment; see Retry-After.",
@@ -62,11 +66,14 @@ _WHEN_KEYED: Final[Mapping[str, Mapping[str, str]]] = {
 READS_BODY: Final = (408, 413, 415)
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the documentation of these problems, and of those that every operation may answer with."""
+def problems(*statuses: int, is_open: bool = False) -> dict[int, ResponseSpec]:
+    """Return the documentation of these problems, and of those that every operation may answer with.
+
+    One that *is_open* refuses nobody.
+    """
     return {
         status: ResponseSpec(Problem, generate_examples=False, description=WHY[status], media_type=MEDIA_TYPE)
-        for status in sorted({*statuses, *ALWAYS})
+        for status in sorted({*statuses, *ALWAYS, *(() if is_open else CLOSED)})
     }
 
 
@@ -102,7 +109,7 @@ def operation(
             for key, response in responses.items():
                 assert isinstance(response, OpenAPIResponse)  # noqa: S101
                 sentences = {"X-Request-ID": "The id of this request in the log."}
-                sentences |= {"Retry-After": "Seconds to wait before the next try."} if key == "503" else {}
+                sentences |= {"Retry-After": "Seconds to wait before the next try."} if key in {"429", "503"} else {}
                 sentences |= _WHEN_KEYED.get(key, {}) if keyed else {}
                 sentences |= (headers or {}).get(int(key), {})
                 shown = {name: OpenAPIHeader(schema=TEXT, description=text) for name, text in sentences.items()}

@@ -14,6 +14,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from calls_http.access import OPEN
+
 PATH: Final = "/ui/"
 INDEX: Final = "index.html"
 PLACE_OF_NONCE: Final = "__CSP_NONCE__"
@@ -82,15 +84,15 @@ def page_router(folder: Path) -> Router:
             raise NotFoundException("no such file of the page")
         return _index(_read(known[INDEX]))
 
-    @get("/ui/{path:path}", sync_to_thread=False)
+    @get("/ui/{path:path}", opt=OPEN, sync_to_thread=False)
     def get_page(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
         return answer(request, path.removeprefix("/"))
 
-    @get("/ui", sync_to_thread=False)
+    @get("/ui", opt=OPEN, sync_to_thread=False)
     def get_page_start(request: Request[Any, Any, Any]) -> Response[bytes]:
         return answer(request, INDEX)
 
-    @get("/", sync_to_thread=False)
+    @get("/", opt=OPEN, sync_to_thread=False)
     def get_start() -> Redirect:
         return Redirect(PATH, status_code=307)
 

@@ -16,12 +16,15 @@ from calls_core.errors import (
     CallsError,
     Conflict,
     FieldError,
+    Forbidden,
     IdempotencyKeyInUse,
     IntakePaused,
     InvalidInput,
     NotFound,
+    NotSignedIn,
     PresignedUrlsUnavailable,
     TooLarge,
+    TooManyAttempts,
     Unavailable,
     UploadExpired,
 )
@@ -34,6 +37,9 @@ STATUS: Final[Mapping[type[CallsError], int]] = {
     TooLarge: 413,
     NotFound: 404,
     Conflict: 409,
+    NotSignedIn: 401,
+    Forbidden: 403,
+    TooManyAttempts: 429,
     UploadExpired: 410,
     PresignedUrlsUnavailable: 501,
     Unavailable: 503,
@@ -156,6 +162,10 @@ def _answer_calls_error(request: Request[Any, Any, Any], error: CallsError) -> R
     problem = of_calls_error(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(request, error)
+    if isinstance(error, NotSignedIn):
+        return answer(problem, {"WWW-Authenticate": "Bearer"})
+    if isinstance(error, TooManyAttempts):
+        return answer(problem, {"Retry-After": str(round(error.retry_after.total_seconds()))})
     if not isinstance(error, Unavailable | IdempotencyKeyInUse):
         return answer(problem)
     if not isinstance(error, IntakePaused | IdempotencyKeyInUse):

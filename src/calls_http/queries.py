@@ -18,6 +18,12 @@ from calls_core.call import CallStatus
 from calls_core.errors import FieldError, InvalidQuery
 from calls_core.search import DURATION_LIMIT, MIN_QUERY, PAGE_LIMIT, CallFilter, Cursor, Order, PageRequest
 
+MediaToken = Annotated[
+    str | None,
+    QueryParameter(name="token", description="From POST /auth/media-token, where no header can be sent."),
+]
+"""For the operations that ``access.toml`` calls linked; the gate has looked at it before."""
+
 TIME: Final = {"format": "date-time"}
 _ZONE_AFTER_SPACE: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 

@@ -21,7 +21,7 @@ from calls_http.documentation import BINARY, READS_BODY, operation, problems
 from calls_http.filenames import filename_in
 from calls_http.idempotency import Idempotent, is_keyed, receipting
 from calls_http.problems import HttpRefusal
-from calls_http.queries import refuse_unknown_parameters
+from calls_http.queries import MediaToken, refuse_unknown_parameters
 from calls_http.uploads import FILE, UploadForm
 
 FORM = Schema(type=OpenAPIType.OBJECT, required=[FILE], properties={FILE: BINARY}, additional_properties=False)
@@ -112,6 +112,7 @@ async def get_waveform(
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
     pixels: Annotated[int, QueryParameter(ge=1, le=100_000, description="At most so many points.")] = 1800,
+    media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
 ) -> wire.Waveform:
     return wire.Waveform.of(await find.waveform(CallId(call_id), pixels))
 
@@ -123,7 +124,11 @@ async def get_waveform(
     responses=problems(404, 501),
     summary="Get an address to download the audio from",
 )
-async def get_download(call_id: FromPath[UUID], find: FromDishka[GetRecording]) -> wire.Download:
+async def get_download(
+    call_id: FromPath[UUID],
+    find: FromDishka[GetRecording],
+    media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
+) -> wire.Download:
     """Only where recordings are kept in S3; everywhere else 501 tells the path of the audio."""
     try:
         return wire.Download.of(await find.download_url(CallId(call_id)))

@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, select
 
 from calls_adapters.memory import (
+    MemoryApiKeys,
+    MemoryAuditLog,
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
@@ -20,10 +22,14 @@ from calls_adapters.memory import (
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemorySignInLimits,
     MemoryStepParts,
+    MemoryUsers,
 )
 from calls_adapters.sql import (
     Database,
+    SqlApiKeys,
+    SqlAuditLog,
     SqlCallRepository,
     SqlCallSearch,
     SqlEventFeed,
@@ -31,8 +37,11 @@ from calls_adapters.sql import (
     SqlIdempotencyKeys,
     SqlIntakeSwitch,
     SqlJobQueue,
+    SqlSignInLimits,
     SqlStepParts,
+    SqlUsers,
 )
+from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
 from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
@@ -40,6 +49,8 @@ from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceM
 from calls_core.job import Claim, Job
 from calls_core.ports import (
     Acceptance,
+    ApiKeys,
+    AuditLog,
     CallRepository,
     CallSearch,
     EventFeed,
@@ -47,7 +58,9 @@ from calls_core.ports import (
     IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
+    SignInLimits,
     StepParts,
+    Users,
 )
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
 
@@ -105,6 +118,10 @@ class World:
     keys: IdempotencyKeys
     feed: EventFeed
     intake: IntakeSwitch
+    users: Users
+    api_keys: ApiKeys
+    audit: AuditLog
+    limits: SignInLimits
     clock: FakeClock
     events: Callable[[], Awaitable[Sequence[Event]]]
     receipts: Callable[[], Awaitable[Sequence[CallId]]]
@@ -213,7 +230,7 @@ def memory_world() -> World:
         return list(state.events)
 
     async def receipts() -> Sequence[CallId]:
-        return [event.call_id for event in state.erased]
+        return [entry.call_id for entry in state.audit if entry.call_id]
 
     async def clear() -> None:
         for rows in (
@@ -222,7 +239,7 @@ def memory_world() -> World:
             state.jobs,
             state.events,
             state.holds,
-            state.erased,
+            state.audit,
             state.keys,
             state.feed,
             state.parts,
@@ -238,6 +255,10 @@ def memory_world() -> World:
         keys=MemoryIdempotencyKeys(state, clock),
         feed=MemoryEventFeed(state),
         intake=MemoryIntakeSwitch(state),
+        users=MemoryUsers(state),
+        api_keys=MemoryApiKeys(state),
+        audit=MemoryAuditLog(state),
+        limits=MemorySignInLimits(state, clock),
         clock=clock,
         events=all_events,
         receipts=receipts,
@@ -262,7 +283,8 @@ def sql_world(url: str) -> World:
 
     async def clear() -> None:
         async with database.write() as connection:
-            for table in (calls, events, holds, audit, intake, idempotency_keys):  # the rest goes with the calls
+            # The rest goes with calls and users.
+            for table in (calls, events, holds, audit, intake, idempotency_keys, users, api_keys, sign_in_attempts):
                 await connection.execute(delete(table))
 
     return World(
@@ -274,6 +296,10 @@ def sql_world(url: str) -> World:
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),
         intake=SqlIntakeSwitch(database),
+        users=SqlUsers(database),
+        api_keys=SqlApiKeys(database),
+        audit=SqlAuditLog(database),
+        limits=SqlSignInLimits(database, clock),
         clock=clock,
         events=all_events,
         receipts=receipts,

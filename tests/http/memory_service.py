@@ -13,6 +13,8 @@ from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_adapters.memory import (
+    MemoryApiKeys,
+    MemoryAuditLog,
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
@@ -21,11 +23,18 @@ from calls_adapters.memory import (
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemorySignInLimits,
     MemoryStorage,
     MemoryTelemetry,
+    MemoryUsers,
     MemoryWakeUps,
 )
+from calls_adapters.security.passwords import BcryptPasswords
+from calls_adapters.security.tokens import JwtTokens
 from calls_app.event_bodies import WireEventBodies
+from calls_core.accounts import Role, User
+from calls_core.accounts import Scope as Grant
+from calls_core.audit import SYSTEM
 from calls_core.call import Call
 from calls_core.errors import Reason
 from calls_core.events import Event, EventId, EventType
@@ -34,7 +43,9 @@ from calls_core.job import Patience
 from calls_core.ports import (
     Analyzer,
     Analyzers,
+    ApiKeys,
     Audio,
+    AuditLog,
     CallRepository,
     CallSearch,
     Clock,
@@ -44,19 +55,27 @@ from calls_core.ports import (
     IntakeState,
     IntakeSwitch,
     NewId,
+    Passwords,
     RecordingStorage,
+    SignInLimits,
     Telemetry,
+    Tokens,
+    Users,
     WakeUps,
 )
 from calls_core.recording import CallId, Recording
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.keep_audit import KeepAudit
+from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_core.use_cases.sign_in import LimitAttempts, RefreshSession, SignIn, SignOut, Tickets
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.app import litestar_app
 from calls_http.bodies import Pace
@@ -65,6 +84,7 @@ from calls_http.events import Streaming
 from calls_http.health import Check, HealthChecks
 
 MAX_UPLOAD_BYTES: Final = 1_000_000
+SECRET: Final = b"a secret that only these tests know"
 
 SIGNAL: Final = Signal(
     duration_sec=2.5,
@@ -114,6 +134,7 @@ class MemoryService:
     lingering: Lingering = field(default_factory=Lingering)
     streaming: Streaming = field(default_factory=lambda: Streaming(lifetime_sec=0.1))
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    accounts: bool = False
 
     def __post_init__(self) -> None:
         self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -137,8 +158,12 @@ class MemoryService:
             database.holds,
             database.events,
             database.feed,
-            database.erased,
             database.keys,
+            database.audit,
+            database.users,
+            database.sessions,
+            database.api_keys,
+            database.attempts,
         ):
             kept.clear()
         database.intake = IntakeState()
@@ -148,6 +173,15 @@ class MemoryService:
 
     def clock(self) -> datetime:
         return self.now
+
+    async def add_user(self, username: str, role: Role, password: str = "correct horse") -> User:
+        manage = await self.made.get(ManageUsers)
+        return await manage.add(username, password, role, SYSTEM)
+
+    async def add_key(self, *scopes: Grant) -> str:
+        """Return the secret of a new API key."""
+        manage = await self.made.get(ManageApiKeys)
+        return (await manage.add("a key", frozenset(scopes), SYSTEM))[1]
 
     def container(self) -> AsyncContainer:
         parts = Provider(scope=Scope.APP)
@@ -163,6 +197,13 @@ class MemoryService:
             Telemetry: self.telemetry,
             Analyzers: Analyzers(self.analyzers),
             Patience: Patience(),
+            Users: MemoryUsers(self.database),
+            ApiKeys: MemoryApiKeys(self.database),
+            AuditLog: MemoryAuditLog(self.database),
+            SignInLimits: MemorySignInLimits(self.database, self.clock),
+            Passwords: BcryptPasswords(SECRET, cost=4),
+            Tokens: JwtTokens(SECRET, self.clock),
+            Accounts: Accounts(enabled=self.accounts),
             UploadLimits: UploadLimits(max_bytes=self.max_upload_bytes),
             Clock: self.clock,
             NewId: uuid_utils.compat.uuid7,
@@ -172,6 +213,8 @@ class MemoryService:
         use_cases.provide_all(
             AnswerOnce,
             AttachRecording,
+            Authenticate,
+            ChangePassword,
             ControlIntake,
             EraseCall,
             ExportCalls,
@@ -179,12 +222,21 @@ class MemoryService:
             GetCall,
             GetRecording,
             IngestCall,
+            KeepAudit,
+            LimitAttempts,
+            LiveSessions,
+            ManageApiKeys,
+            ManageUsers,
             PullCall,
             ReadEvents,
             ReceiveRecording,
+            RefreshSession,
             RegisterCall,
             ReprocessCall,
             SearchCalls,
+            SignIn,
+            SignOut,
+            Tickets,
             SummarizeCalls,
         )
         return make_async_container(parts, use_cases, validation_settings=STRICT_VALIDATION)
@@ -202,7 +254,8 @@ class MemoryService:
             lingering=self.lingering,
             streaming=self.streaming,
         )
-        setup_dishka(self.container(), app)
+        self.made = self.container()
+        setup_dishka(self.made, app)
         return app
 
     async def finish(

@@ -109,7 +109,7 @@ async def test_a_deleted_call_is_gone(client: Client, memory: MemoryService) -> 
     assert (await client.get(f"/calls/{call['id']}")).status_code == 404
     assert (await client.get(f"/calls/{call['id']}/recording/audio")).status_code == 404
     assert (await client.delete(f"/calls/{call['id']}")).status_code == 404
-    assert len(memory.database.erased) == 1
+    assert [entry.action for entry in memory.database.audit] == ["call.deleted"]
 
 
 async def test_a_failed_call_tells_why(client: Client, memory: MemoryService) -> None:

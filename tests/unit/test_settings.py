@@ -96,9 +96,22 @@ def test_what_is_for_plugins_is_handed_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", NOT_YET)
 def test_what_this_release_cannot_do_is_refused(field: str) -> None:
     """A setting that would promise more than there is stops the start and says so."""
-    value = {"auth_enabled": "true"}.get(field, "1")
     with pytest.raises(SettingsError, match="not part of this release"):
-        load_settings({field.upper(): value})
+        load_settings({field.upper(): "1"})
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AUTH_SECRET": "x" * 31},
+        {"AUTH_ENABLED": "true", "DATABASE_URL": "postgresql://db/calls"},
+    ],
+)
+def test_a_weak_secret_is_refused(variables: dict[str, str]) -> None:
+    """A short one, and none where several processes must share it; one of 32 characters will do."""
+    with pytest.raises(SettingsError, match="AUTH_SECRET: "):
+        load_settings(variables)
+    assert load_settings(variables | {"AUTH_SECRET": "x" * 32})
 
 
 @pytest.mark.parametrize(

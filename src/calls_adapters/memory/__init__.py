@@ -1,5 +1,6 @@
 """In-memory adapters for demos, plugin authors and tests. Nothing survives a restart; one event loop, no threads."""
 
+from calls_adapters.memory.accounts import MemoryApiKeys, MemoryAuditLog, MemorySignInLimits, MemoryUsers
 from calls_adapters.memory.calls import MemoryCallRepository
 from calls_adapters.memory.database import MemoryDatabase
 from calls_adapters.memory.feed import MemoryEventFeed
@@ -13,6 +14,8 @@ from calls_adapters.memory.telemetry import MemoryTelemetry
 from calls_adapters.memory.wake_ups import MemoryWakeUps
 
 __all__ = [
+    "MemoryApiKeys",
+    "MemoryAuditLog",
     "MemoryCallRepository",
     "MemoryCallSearch",
     "MemoryDatabase",
@@ -21,8 +24,10 @@ __all__ = [
     "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",
     "MemoryJobQueue",
+    "MemorySignInLimits",
     "MemoryStepParts",
     "MemoryStorage",
     "MemoryTelemetry",
+    "MemoryUsers",
     "MemoryWakeUps",
 ]

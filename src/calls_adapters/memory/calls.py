@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from calls_adapters.memory.database import MemoryDatabase, StoredHold
+from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
 from calls_core.errors import RecordingNotFound
 from calls_core.events import Event
@@ -76,7 +77,7 @@ class MemoryCallRepository(CallRepository):
         database.queue(job)
         database.events.extend(events)
 
-    async def erase(self, call_id: CallId, event: Event) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
         database = self._database
         del database.calls[database.call(call_id).id]
         recording = database.recordings.pop(call_id, None)
@@ -88,4 +89,12 @@ class MemoryCallRepository(CallRepository):
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
         database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]
         database.events.append(event)
-        database.erased.append(event)
+        receipt = AuditEntry(
+            id=event.id,
+            at=event.occurred_at,
+            action=event.type.value,
+            actor=by,
+            call_id=call_id,
+            details={"recording": recording is not None},
+        )
+        database.audit.append(receipt)

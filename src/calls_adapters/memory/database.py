@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from calls_core.accounts import ApiKey, ApiKeyId, Session, SessionId, User, UserId
+from calls_core.audit import AuditEntry
 from calls_core.call import Call
 from calls_core.errors import CallNotFound, IdempotencyKeyInUse, Reason, RecordingExists, StaleCall, UploadExpired
 from calls_core.events import Event
@@ -61,11 +63,15 @@ class MemoryDatabase:
     events: list[Event] = field(default_factory=list)
     holds: dict[str, StoredHold] = field(default_factory=dict)
     parts: dict[tuple[RecordingId, str, str], bytes] = field(default_factory=dict)
-    erased: list[Event] = field(default_factory=list)
     keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
     feed: list[FeedEntry] = field(default_factory=list)
     last_position: int = 0
+    users: dict[UserId, User] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+    attempts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
 
     def call(self, call_id: CallId) -> Call:
         try:

@@ -1,5 +1,7 @@
 """Calls, jobs and holds in SQLite or PostgreSQL, by SQLAlchemy Core."""
 
+from calls_adapters.sql.accounts import SqlApiKeys, SqlUsers
+from calls_adapters.sql.audit import SqlAuditLog
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database, normalized_url
 from calls_adapters.sql.feed import SqlEventFeed
@@ -9,9 +11,12 @@ from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.keys import SqlIdempotencyKeys
 from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
+from calls_adapters.sql.sign_in_limits import SqlSignInLimits
 
 __all__ = [
     "Database",
+    "SqlApiKeys",
+    "SqlAuditLog",
     "SqlCallRepository",
     "SqlCallSearch",
     "SqlEventFeed",
@@ -19,6 +24,8 @@ __all__ = [
     "SqlIdempotencyKeys",
     "SqlIntakeSwitch",
     "SqlJobQueue",
+    "SqlSignInLimits",
     "SqlStepParts",
+    "SqlUsers",
     "normalized_url",
 ]

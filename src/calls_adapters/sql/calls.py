@@ -1,6 +1,5 @@
 """Calls and their recordings in a relational database."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -9,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql import tables
 from calls_adapters.sql.adding import add_at_once
+from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
-from calls_adapters.sql.tables import audit, calls, findings, holds, jobs, recordings, steps
+from calls_adapters.sql.tables import calls, findings, holds, jobs, recordings, steps
 from calls_adapters.sql.writing import accept, store_call, store_events, store_findings, store_job, store_steps
+from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
 from calls_core.errors import CallNotFound, RecordingExists, RecordingNotFound, StaleCall
 from calls_core.events import Event
@@ -93,7 +94,7 @@ class SqlCallRepository(CallRepository):
             await store_job(connection, job)
             await store_events(connection, events)
 
-    async def erase(self, call_id: CallId, event: Event) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
         async with self._database.write() as connection:
             # Workers lock the job before the call. In the other order we could lock each other out.
             await connection.execute(select(jobs.c.id).where(jobs.c.call_id == call_id).with_for_update())
@@ -106,14 +107,15 @@ class SqlCallRepository(CallRepository):
                 await connection.execute(insert(holds).values(hold))
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])
-            receipt = {
-                "id": event.id,
-                "at": event.occurred_at,
-                "action": event.type.value,
-                "call_id": call_id,
-                "details": json.dumps({"recording": key is not None}),
-            }
-            await connection.execute(insert(audit).values(receipt))
+            receipt = AuditEntry(
+                id=event.id,
+                at=event.occurred_at,
+                action=event.type.value,
+                actor=by,
+                call_id=call_id,
+                details={"recording": key is not None},
+            )
+            await store_entry(connection, receipt)
 
     async def _once(self, call: Call, store: Callable[[], Awaitable[bool]]) -> Call:
         """Return *call* when *store* has stored it, or else the holder of its ``external_id``."""

@@ -264,8 +264,14 @@ audit: Final = Table(
     Column("action", Text, nullable=False),
     Column("call_id", Uuid),
     Column("details", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default="system"),
+    Column("actor_name", Text, nullable=False, server_default=""),
+    Column("ip", Text),
     Index(None, "at"),
+    Index(None, "call_id", "id"),
+    Index(None, "actor", "id"),
 )
+"""Rows are added and read, and nothing else. Its actors have no foreign key: what they did stays when they are gone."""
 
 intake: Final = Table(
     "intake",

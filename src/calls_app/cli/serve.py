@@ -6,6 +6,7 @@ import signal
 from typing import Annotated
 
 import typer
+from dishka import AsyncContainer
 
 from calls_app.cli.configured import configured
 from calls_app.settings import Settings, SettingsError
@@ -31,7 +32,7 @@ def serve(
     from calls_app.server import require_safe_address
 
     settings = configured()
-    require_safe_address(host, insecure=insecure)
+    require_safe_address(host, accounts=settings.auth_enabled, insecure=insecure)
     with_worker = settings.is_embedded if worker is None else worker
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if not runner.run(_serve(settings, host, port, with_worker=with_worker)):
@@ -45,11 +46,28 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool)
 
     container = make_container(settings)
     await prepare(container, settings)
+    if settings.auth_enabled:
+        await _show_first_admin(container)
     server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
     # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     await server.serve()
     return server.started
+
+
+async def _show_first_admin(container: AsyncContainer) -> None:
+    from calls_app.account_wiring import FIRST_ADMIN, first_admin
+    from calls_core.use_cases.manage_accounts import ManageUsers
+
+    password = await first_admin(await container.get(ManageUsers))
+    if password is not None:
+        typer.echo(
+            f"Accounts are on and there were no users, so there is an admin now. Sign in once as\n"
+            f"  user name  {FIRST_ADMIN}\n"
+            f"  password   {password}\n"
+            f"and choose a password of your own (or: calls users passwd {FIRST_ADMIN}). It is shown this once.",
+            err=True,
+        )
 
 
 def worker(

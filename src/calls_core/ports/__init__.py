@@ -5,6 +5,16 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
+from calls_core.ports.accounts import (
+    ApiKeys,
+    AuditLog,
+    Passwords,
+    SignInLimits,
+    Token,
+    TokenKind,
+    Tokens,
+    Users,
+)
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio, Parts, Scratch
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
@@ -34,9 +44,11 @@ __all__ = [
     "Analyzer",
     "Analyzers",
     "Answer",
+    "ApiKeys",
     "Audio",
     "AudioDecoder",
     "AudioSource",
+    "AuditLog",
     "CallRepository",
     "CallSearch",
     "Clock",
@@ -54,18 +66,24 @@ __all__ = [
     "KeyClaim",
     "NewId",
     "Parts",
+    "Passwords",
     "PresignedUrl",
     "Receipt",
     "Receipting",
     "RecordingStorage",
     "Scratch",
+    "SignInLimits",
     "Span",
     "StepOutcome",
     "StepParts",
     "StoredFile",
     "Telemetry",
+    "Token",
+    "TokenKind",
+    "Tokens",
     "Told",
     "UploadOutcome",
+    "Users",
     "WakeUps",
     "WorkerIsDead",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from calls_core.audit import SYSTEM, Actor
 from calls_core.call import Call
 from calls_core.events import Event
 from calls_core.job import Job
@@ -93,10 +94,10 @@ class CallRepository(Protocol):
         """
 
     @abstractmethod
-    async def erase(self, call_id: CallId, event: Event) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
         """Remove the call, its recording, steps, findings, jobs and earlier events; store *event* and an entry in the
-        audit log. Its audio goes on a hold that has ended, so that the next sweep deletes it. Answers that were kept
-        for it go too.
+        audit log, which says *by* whom. Its audio goes on a hold that has ended, so that the next sweep deletes it.
+        Answers that were kept for it go too.
 
         Raises:
             CallNotFound: no such call.

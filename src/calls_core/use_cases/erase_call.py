@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from calls_core.audit import SYSTEM, Actor
 from calls_core.errors import RecordingNotFound, Unavailable
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
@@ -22,8 +23,8 @@ class EraseCall:
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, call_id: CallId) -> None:
-        """Erase the call; a receipt stays in the audit log.
+    async def __call__(self, call_id: CallId, by: Actor = SYSTEM) -> None:
+        """Erase the call; a receipt stays in the audit log, which says *by* whom.
 
         Raises:
             CallNotFound: no such call.
@@ -33,7 +34,7 @@ class EraseCall:
         except RecordingNotFound:
             key = None
         event = Event(id=EventId(self.new_id()), type=EventType.CALL_DELETED, call_id=call_id, occurred_at=self.clock())
-        await self.calls.erase(call_id, event)
+        await self.calls.erase(call_id, event, by)
         faultpoint("api.erased")
         if key is None:
             return

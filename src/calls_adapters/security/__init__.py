@@ -1,0 +1,1 @@
+"""What proves who somebody is: passwords, signed tokens, and the secret behind both."""

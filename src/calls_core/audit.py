@@ -1,0 +1,68 @@
+"""Who did what: entries that are added and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from calls_core.accounts import Principal
+from calls_core.recording import CallId
+
+
+class Action(StrEnum):
+    SIGNED_IN = "auth.signed_in"
+    SIGN_IN_REFUSED = "auth.sign_in_refused"
+    SIGNED_OUT = "auth.signed_out"
+    TOKEN_REUSED = "auth.token_reused"  # noqa: S105 (not a password)
+    PASSWORD_CHANGED = "auth.password_changed"  # noqa: S105 (as above)
+    USER_ADDED = "user.added"
+    USER_CHANGED = "user.changed"
+    USER_REMOVED = "user.removed"
+    KEY_ADDED = "api_key.added"
+    KEY_REMOVED = "api_key.removed"
+    LISTENED = "recording.listened"
+    DOWNLOADED = "recording.downloaded"
+    EXPORTED = "calls.exported"
+    CALL_DELETED = "call.deleted"
+    """Written by the repository, in the transaction that erases the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts: the id of a principal and, where it came over the network, the address that it came from."""
+
+    id: str
+    name: str = ""
+    address: str | None = None
+
+    @classmethod
+    def of(cls, principal: Principal, address: str | None = None) -> "Actor":
+        return cls(id=principal.id, name=principal.name, address=address)
+
+
+SYSTEM: Final = Actor(id="system", name="system")
+"""The service itself, as a script that uses it as a library."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """*id* is a UUID of version 7: later entries sort after earlier ones. *action* is that of another release, too."""
+
+    id: UUID
+    at: datetime
+    action: str
+    actor: Actor
+    call_id: CallId | None = None
+    details: Mapping[str, str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    action: str | None = None
+    actor: str | None = None
+    call_id: CallId | None = None
+
+
+AUDIT_PAGE_LIMIT: Final = 200

@@ -1,0 +1,193 @@
+"""The gate that every request passes: who sends it, whether they may, and what the audit trail says of it."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.enums import HttpMethod, ScopeType
+from litestar.handlers import HTTPRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from calls_core import accounts
+from calls_core.accounts import ANYBODY, Principal, Role
+from calls_core.audit import Action, Actor
+from calls_core.errors import Forbidden, NotSignedIn
+from calls_core.recording import CallId
+from calls_core.use_cases.authenticate import Authenticate
+from calls_core.use_cases.keep_audit import KeepAudit
+
+_OPEN: Final = "open"
+OPEN: Final[dict[str, Any]] = {_OPEN: True}
+"""What a route is marked with, as ``opt=OPEN``, that everybody may use."""
+
+NOBODY: Final = Principal(id="nobody", name="nobody")
+"""Who asks an open route: it is not even looked who it may be."""
+
+GRANTS: Final = frozenset[str]([*Role, *accounts.Scope])
+
+TOKEN: Final = "token"  # noqa: S105 (the name of a parameter)
+SITTING_SEC: Final = 600.0
+"""A player asks for range after range: within this time, one entry tells of all of them."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of ``access.toml``, which says what its fields mean."""
+
+    may: frozenset[str]
+    recorded: Action | None = None
+    linked: bool = False
+
+
+def rules() -> Mapping[str, Rule]:
+    """Return who may do what, by the name of the operation.
+
+    Raises:
+        LookupError: a row names something that is neither a role nor a scope.
+    """
+    text = (files("calls_http") / "access.toml").read_bytes()
+    found = msgspec.toml.decode(text, type=dict[str, Rule])
+    if unknown := frozenset[str]().union(*(rule.may for rule in found.values())) - GRANTS:
+        raise LookupError(f"access.toml names {min(unknown)}, which is neither a role nor a scope")
+    return found
+
+
+class Gate(ASGIMiddleware):
+    """Sets ``request.user`` to a ``Principal``, or refuses the request."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self) -> None:
+        self._rules = rules()
+        self._sittings = _Sittings()
+
+    def require_a_rule_for_each(self, app: Litestar) -> None:
+        """Return if every operation is either open or has a rule.
+
+        Raises:
+            LookupError: one has neither, or both.
+        """
+        for route in app.routes:
+            for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+                is_automatic = handler.http_methods == {HttpMethod.OPTIONS}
+                if not is_automatic and _is_open(handler) == (handler.handler_name in self._rules):
+                    raise LookupError(
+                        f"{handler.handler_name} ({route.path}) needs a row in access.toml, or else opt=OPEN"
+                    )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        request: Request[Any, Any, Any] = Request(scope)
+        handler = request.route_handler
+        if _is_open(handler) or request.method == HttpMethod.OPTIONS:  # which tells only the methods of a route
+            scope["user"] = NOBODY
+            await next_app(scope, receive, send)
+            return
+        rule = self._rules[handler.handler_name]
+        principal = await _sender(request, rule)
+        if not principal.may(rule.may):
+            raise Forbidden(_too_little(principal, rule))
+        scope["user"] = principal
+        if rule.recorded is None or request.method == HttpMethod.HEAD:
+            await next_app(scope, receive, send)
+            return
+
+        async def recording_send(message: Message) -> None:
+            # Before the first byte leaves: what cannot be recorded is not handed out.
+            if message["type"] == "http.response.start" and 200 <= message["status"] < 300:  # noqa: PLR2004 (HTTP)
+                await self._record(request, rule)
+            await send(message)
+
+        await next_app(scope, receive, recording_send)
+
+    async def _record(self, request: Request[Any, Any, Any], rule: Rule) -> None:
+        assert rule.recorded is not None  # noqa: S101 (for the type checker)
+        actor, call_id = actor_of(request), _call_id(request)
+        if rule.recorded is Action.LISTENED and not self._sittings.begins((actor, call_id)):
+            return
+        query = urlencode([(name, value) for name, value in _parameters(request) if name != TOKEN])
+        audit = await request.app.state.dishka_container.get(KeepAudit)
+        await audit(rule.recorded, actor, call_id=call_id, details={"query": query} if query else None)
+
+
+class _Sittings:
+    """Remembers who is listening to what at the moment, in this process."""
+
+    LIMIT: Final = 10_000
+
+    def __init__(self) -> None:
+        self._ends: OrderedDict[tuple[Actor, CallId | None], float] = OrderedDict()
+
+    def begins(self, sitting: tuple[Actor, CallId | None]) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now < self._ends.get(sitting, 0.0):
+            return False
+        self._ends[sitting] = now + SITTING_SEC
+        self._ends.move_to_end(sitting)
+        if len(self._ends) > self.LIMIT:
+            self._ends.popitem(last=False)
+        return True
+
+
+def actor_of(request: Request[Any, Any, Any]) -> Actor:
+    """Return who sends *request*, as the audit trail names them."""
+    return Actor.of(request.user, address_of(request))
+
+
+def address_of(request: Request[Any, Any, Any]) -> str | None:
+    """Return where *request* comes from. Proxies are believed if uvicorn was told to: ``FORWARDED_ALLOW_IPS``."""
+    return request.client.host if request.client else None
+
+
+def bearer(request: Request[Any, Any, Any]) -> str | None:
+    """Return the credential in the header ``Authorization``.
+
+    Raises:
+        NotSignedIn: there are several, or it is of another kind.
+    """
+    given = [value for name, value in request.scope["headers"] if name.lower() == b"authorization"]
+    if not given:
+        return None
+    scheme, _, credential = given[0].decode("latin-1").partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not credential.strip():
+        raise NotSignedIn("send one header, as Authorization: Bearer ...")
+    return credential.strip()
+
+
+async def _sender(request: Request[Any, Any, Any], rule: Rule) -> Principal:
+    authenticate: Authenticate = await request.app.state.dishka_container.get(Authenticate)
+    if not authenticate.accounts.enabled:
+        return ANYBODY
+    credential, links = bearer(request), [value for name, value in _parameters(request) if name == TOKEN]
+    call_id = _call_id(request)
+    if not rule.linked or not links or call_id is None:
+        return await authenticate(credential)
+    if credential is not None or len(links) > 1:
+        raise NotSignedIn("send one credential: the header Authorization or the parameter token")
+    return await authenticate.media(links[0], call_id)
+
+
+def _call_id(request: Request[Any, Any, Any]) -> CallId | None:
+    return request.path_params.get("call_id")
+
+
+def _parameters(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _is_open(handler: HTTPRouteHandler) -> bool:
+    return bool(handler.opt.get(_OPEN))
+
+
+def _too_little(principal: Principal, rule: Rule) -> str:
+    roles, scopes = sorted(rule.may & set(Role)), sorted(rule.may & set(accounts.Scope))
+    if principal.role is not None:
+        return f"this takes the role {roles[0]}; {principal.name} is {principal.role}"
+    if not scopes:
+        return "no API key may do this; sign in as a user who may"
+    return f"this takes an API key with the scope {' or '.join(scopes)}"
