@@ -6,6 +6,9 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'calls', component: CallsPage },
     { path: '/calls/:id', name: 'call', component: () => import('./pages/CallPage.vue'), props: true },
+    { path: '/upload', name: 'upload', component: () => import('./pages/UploadPage.vue') },
+    { path: '/dashboard', name: 'dashboard', component: () => import('./pages/DashboardPage.vue') },
+    { path: '/health', name: 'health', component: () => import('./pages/HealthPage.vue') },
     { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },
   ],
   scrollBehavior: (_to, _from, kept) => kept ?? { top: 0 },
