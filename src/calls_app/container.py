@@ -29,6 +29,7 @@ from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.keys import SqlIdempotencyKeys
 from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
+from calls_adapters.sql.uploads import SqlUploads
 from calls_adapters.storage.local import LocalStorage
 from calls_adapters.taskiq.broker import WakeUpBroker
 from calls_adapters.taskiq.wake_ups import TaskiqWakeUps, make_broker
@@ -62,6 +63,7 @@ from calls_core.ports import (
     RecordingStorage,
     StepParts,
     Telemetry,
+    Uploads,
     WakeUps,
     WorkerIsDead,
 )
@@ -76,6 +78,7 @@ from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimit
 from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_core.use_cases.run_step import RunStep
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.docs_pages import installed_version
@@ -104,6 +107,7 @@ class UseCases(Provider):
         RecoverWork,
         RegisterCall,
         ReprocessCall,
+        ResumeUpload,
         PartChecks,
         RunStep,
         Scrape,
@@ -125,6 +129,7 @@ class Adapters(Provider):
     parts = provide(SqlStepParts, provides=StepParts)
     holds = provide(SqlHolds, provides=Holds)
     keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)
+    uploads = provide(SqlUploads, provides=Uploads)
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
     readings = provide(ReadingsCollector)

@@ -14,6 +14,7 @@
     |-- NotFound
     |   |-- CallNotFound
     |   |-- RecordingNotFound
+    |   |-- UploadNotFound
     |   |-- NoWaveform
     |   |-- NoTranscript
     |   |-- UserNotFound
@@ -25,6 +26,7 @@
     |   |-- StillProcessing
     |   |-- StaleCall
     |   |-- IdempotencyKeyInUse
+    |   |-- UploadConflict
     |   |-- LeaseLost
     |   |-- UsernameTaken
     |   |-- LastAdmin
@@ -180,6 +182,12 @@ class RecordingNotFound(NotFound):
     code = "recording-not-found"
 
 
+class UploadNotFound(NotFound):
+    """No upload has this id."""
+
+    code = "upload-not-found"
+
+
 class NoWaveform(NotFound):
     """No analyzer has measured this recording."""
 
@@ -244,6 +252,12 @@ class IdempotencyKeyInUse(Conflict):
     """A request with this Idempotency-Key is being answered."""
 
     code = "idempotency-key-in-use"
+
+
+class UploadConflict(Conflict):
+    """The upload does not stand where these bytes begin."""
+
+    code = "upload-conflict"
 
 
 class LeaseLost(Conflict):

@@ -27,6 +27,7 @@ from calls_http.page import page_folder, page_router
 from calls_http.problems import EXCEPTION_HANDLERS
 from calls_http.recordings import recordings_router, uploads_router
 from calls_http.transcripts import transcripts_router
+from calls_http.tus import tus_router
 from calls_http.uploads import OVERHEAD
 
 JSON_LIMIT: Final = 1024**2
@@ -62,7 +63,7 @@ def litestar_app(
             audio_router,
             Router(
                 "/",
-                route_handlers=[uploads_router, ingest_router],
+                route_handlers=[uploads_router, ingest_router, tus_router],
                 request_max_body_size=max_upload_bytes + OVERHEAD,
             ),
             auth_router,

@@ -1,6 +1,6 @@
 """What the OpenAPI document says beyond what annotations tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -40,11 +40,13 @@ WHY: Final[Mapping[int, str]] = {
     408: "The body came in too slowly.",
     409: "The request does not fit the present state.",
     410: "The upload took too long and its bytes were cleared away.",
+    412: "The version of tus is not 1.0.0; see Tus-Version.",
     413: "The body is larger than this service accepts.",
     415: "The media type of the body is not accepted.",
     416: "The range lies outside of the recording.",
     422: "The request is understood and refused; errors name the fields.",
     429: "Too many attempts; see Retry-After.",
+    460: "The bytes are not those of the checksum; none was kept.",
     500: "A fault of the service.",
     501: "This installation cannot do it.",
     503: "A part behind the service is down, or new calls are not accepted at the moment; see Retry-After.",
@@ -83,12 +85,14 @@ def operation(
     body_required: bool = True,
     contents: Mapping[int, Mapping[str, Schema | Reference] | None] | None = None,
     headers: Mapping[int, Mapping[str, str]] | None = None,
+    parameters: Sequence[Parameter] = (),
     keyed: bool = False,
 ) -> type[Operation]:
     """Return an operation class for a handler whose bodies or headers its signature does not show.
 
     *body* gives the request's schema by media type; *contents* an answer's by status and media type (None: no body);
-    *headers* the sentences about an answer's headers, by status and name. *keyed* is whether it takes part in
+    *headers* the sentences about an answer's headers, by status and name; *parameters* those that
+    are read elsewhere. *keyed* is whether it takes part in
     ``calls_http.idempotency``.
     """
 
@@ -99,8 +103,8 @@ def operation(
                 self.request_body = RequestBody(required=body_required, content=_content(body))
             elif isinstance(self.request_body, RequestBody):
                 self.request_body.required = body_required
-            if keyed:
-                self.parameters = [*(self.parameters or []), _KEY]
+            if added := [*parameters, *([_KEY] if keyed else [])]:
+                self.parameters = [*(self.parameters or []), *added]
             responses = self.responses or {}
             for status, content in (contents or {}).items():
                 found = responses.setdefault(str(status), OpenAPIResponse(description=HTTPStatus(status).description))

@@ -81,7 +81,7 @@ async def ingest_call(
     async with UploadForm(request, accepted=FIELDS, digest=is_keyed(request)) as form:
         filename = await form.open()
         receipt = await receipting(request, _accepted, (form, filename))
-        outcome = await ingest(lambda: _details(form.fields), filename, form.chunks(), receipting=receipt)
+        outcome = await ingest(lambda: details_of(form.fields), filename, form.chunks(), receipting=receipt)
     return registered(outcome, status_code=202)
 
 
@@ -89,7 +89,7 @@ def _accepted(call: Call) -> Response[wire.Call]:
     return of_new(call, status_code=202)
 
 
-def _details(fields: Mapping[str, Sequence[str]]) -> CallDetails:
+def details_of(fields: Mapping[str, Sequence[str]]) -> CallDetails:
     """Return the call that the form fields describe.
 
     Raises:

@@ -24,6 +24,7 @@ from calls_adapters.memory import (
     MemoryJobQueue,
     MemorySignInLimits,
     MemoryStepParts,
+    MemoryUploads,
     MemoryUsers,
 )
 from calls_adapters.sql import (
@@ -39,10 +40,11 @@ from calls_adapters.sql import (
     SqlJobQueue,
     SqlSignInLimits,
     SqlStepParts,
+    SqlUploads,
     SqlUsers,
 )
 from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
-from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake
+from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake, uploads
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
@@ -60,6 +62,7 @@ from calls_core.ports import (
     JobQueue,
     SignInLimits,
     StepParts,
+    Uploads,
     Users,
 )
 from calls_core.recording import CallId, Recording, RecordingId, StepPlan
@@ -117,6 +120,7 @@ class World:
     holds: Holds
     keys: IdempotencyKeys
     feed: EventFeed
+    uploads: Uploads
     intake: IntakeSwitch
     users: Users
     api_keys: ApiKeys
@@ -243,6 +247,7 @@ def memory_world() -> World:
             state.keys,
             state.feed,
             state.parts,
+            state.uploads,
         ):
             rows.clear()  # type: ignore[attr-defined]
 
@@ -254,6 +259,7 @@ def memory_world() -> World:
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
         feed=MemoryEventFeed(state),
+        uploads=MemoryUploads(state, clock),
         intake=MemoryIntakeSwitch(state),
         users=MemoryUsers(state),
         api_keys=MemoryApiKeys(state),
@@ -284,7 +290,18 @@ def sql_world(url: str) -> World:
     async def clear() -> None:
         async with database.write() as connection:
             # The rest goes with calls and users.
-            for table in (calls, events, holds, audit, intake, idempotency_keys, users, api_keys, sign_in_attempts):
+            for table in (
+                calls,
+                events,
+                holds,
+                audit,
+                intake,
+                idempotency_keys,
+                uploads,
+                users,
+                api_keys,
+                sign_in_attempts,
+            ):
                 await connection.execute(delete(table))
 
     return World(
@@ -295,6 +312,7 @@ def sql_world(url: str) -> World:
         holds=SqlHolds(database),
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),
+        uploads=SqlUploads(database),
         intake=SqlIntakeSwitch(database),
         users=SqlUsers(database),
         api_keys=SqlApiKeys(database),

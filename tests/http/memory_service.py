@@ -26,6 +26,7 @@ from calls_adapters.memory import (
     MemorySignInLimits,
     MemoryStorage,
     MemoryTelemetry,
+    MemoryUploads,
     MemoryUsers,
     MemoryWakeUps,
 )
@@ -60,6 +61,7 @@ from calls_core.ports import (
     SignInLimits,
     Telemetry,
     Tokens,
+    Uploads,
     Users,
     WakeUps,
 )
@@ -75,6 +77,7 @@ from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, 
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
+from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_core.use_cases.sign_in import LimitAttempts, RefreshSession, SignIn, SignOut, Tickets
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.app import litestar_app
@@ -164,6 +167,7 @@ class MemoryService:
             database.sessions,
             database.api_keys,
             database.attempts,
+            database.uploads,
         ):
             kept.clear()
         database.intake = IntakeState()
@@ -192,6 +196,7 @@ class MemoryService:
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),
+            Uploads: MemoryUploads(self.database, self.clock),
             RecordingStorage: self.storage,
             WakeUps: self.wake_ups,
             Telemetry: self.telemetry,
@@ -233,6 +238,7 @@ class MemoryService:
             RefreshSession,
             RegisterCall,
             ReprocessCall,
+            ResumeUpload,
             SearchCalls,
             SignIn,
             SignOut,

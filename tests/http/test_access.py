@@ -40,9 +40,13 @@ MATRIX: Final = {
         "summarize_calls",
     },
     Role.OPERATOR: {
+        "append_to_upload",
         "attach_recording",
+        "begin_upload",
         "delete_call",
+        "end_upload",
         "get_metrics",
+        "get_upload",
         "ingest_call",
         "put_recording",
         "register_call",

@@ -11,7 +11,7 @@ import schemathesis
 import uvicorn
 from hypothesis import settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import missing_required_header, negative_data_rejection, positive_data_acceptance
 
 from calls_core.ports import IntakeState
 from tests.http.memory_service import MemoryService
@@ -27,6 +27,8 @@ BEYOND_SCHEMAS = {
     "attach_recording": "only names with an accepted extension, and files that are not empty",
     "put_recording": "as for attach_recording",
     "ingest_call": "as for attach_recording",
+    "begin_upload": "base64 pairs that name a file and a call",
+    "append_to_upload": "an offset is right or wrong by what came before",
     "reprocess_call": "a key that was used for another request",
     "stream_events": "headers that may be left out are not null, whatever their schema says",
     "add_user": "no password that is the user name, or one character over and over",
@@ -35,6 +37,11 @@ BEYOND_SCHEMAS = {
     "list_audit": "as for list_calls",
 }
 """Operations that refuse what no schema can tell apart."""
+
+PRECONDITIONS = {"begin_upload", "get_upload", "append_to_upload", "end_upload"}
+"""Operations that answer 412 to the wrong version, which Schemathesis does not count as a refusal."""
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 schema = schemathesis.openapi.from_dict(APP.openapi_schema.to_schema())
 
@@ -66,6 +73,7 @@ def test_operations_keep_to_the_document(case: schemathesis.Case, base_url: str)
     SERVICE.database.intake = IntakeState()
     name = case.operation.definition.raw["operationId"]
     excluded = [positive_data_acceptance] if name in BEYOND_SCHEMAS else []
+    excluded += [negative_data_rejection, missing_required_header] if name in PRECONDITIONS else []
     excluded += [not_a_server_error] if name == "get_download" else []  # 501 is its documented answer without S3
     case.call_and_validate(base_url=base_url, excluded_checks=excluded)
 

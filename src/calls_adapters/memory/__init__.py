@@ -11,6 +11,7 @@ from calls_adapters.memory.parts import MemoryStepParts
 from calls_adapters.memory.search import MemoryCallSearch
 from calls_adapters.memory.storage import MemoryStorage
 from calls_adapters.memory.telemetry import MemoryTelemetry
+from calls_adapters.memory.uploads import MemoryUploads
 from calls_adapters.memory.wake_ups import MemoryWakeUps
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "MemoryStepParts",
     "MemoryStorage",
     "MemoryTelemetry",
+    "MemoryUploads",
     "MemoryUsers",
     "MemoryWakeUps",
 ]

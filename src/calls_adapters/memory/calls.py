@@ -48,6 +48,7 @@ class MemoryCallRepository(CallRepository):
         database.require_read(call)
         database.require_hold(acceptance.held_key)
         database.require_claim(acceptance.receipt)
+        database.require_token(acceptance.upload)
         database.calls[call.id] = call
         database.keep(acceptance.receipt, call)
         database.accept(acceptance)
@@ -59,6 +60,7 @@ class MemoryCallRepository(CallRepository):
             return holder
         database.require_hold(acceptance.held_key)
         database.require_claim(acceptance.receipt)
+        database.require_token(acceptance.upload)
         database.calls[call.id] = call
         database.keep(acceptance.receipt, call)
         database.accept(acceptance)
@@ -86,6 +88,8 @@ class MemoryCallRepository(CallRepository):
             database.holds[recording.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
         database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}
+        done = {upload.id for upload in database.uploads.values() if upload.finished and upload.call_id == call_id}
+        database.uploads = {key: upload for key, upload in database.uploads.items() if key not in done}
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
         database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]
         database.events.append(event)

@@ -1,17 +1,25 @@
 """What the in-memory adapters keep between them, as the tables of a database would."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from calls_core.accounts import ApiKey, ApiKeyId, Session, SessionId, User, UserId
 from calls_core.audit import AuditEntry
 from calls_core.call import Call
-from calls_core.errors import CallNotFound, IdempotencyKeyInUse, Reason, RecordingExists, StaleCall, UploadExpired
+from calls_core.errors import (
+    CallNotFound,
+    IdempotencyKeyInUse,
+    Reason,
+    RecordingExists,
+    StaleCall,
+    UploadConflict,
+    UploadExpired,
+)
 from calls_core.events import Event
 from calls_core.job import Job, JobId
-from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt
+from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
 from calls_core.recording import CallId, Recording, RecordingId
 
 
@@ -64,6 +72,7 @@ class MemoryDatabase:
     holds: dict[str, StoredHold] = field(default_factory=dict)
     parts: dict[tuple[RecordingId, str, str], bytes] = field(default_factory=dict)
     keys: dict[tuple[str, str], StoredKey] = field(default_factory=dict)
+    uploads: dict[UploadId, Upload] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
     feed: list[FeedEntry] = field(default_factory=list)
     last_position: int = 0
@@ -112,8 +121,24 @@ class MemoryDatabase:
             stored.until = call.updated_at + ANSWERS_KEPT
             stored.answer, stored.call_id = receipt.answer, call.id
 
+    def require_token(self, upload: Upload | None) -> None:
+        stored = self.uploads.get(upload.id) if upload else None
+        if upload and (stored is None or stored.token != upload.token or stored.finished):
+            raise UploadConflict("somebody else goes on with this upload by now")
+
+    def doom(self, keys: Iterable[str], now: datetime) -> None:
+        """Leave bytes to the next sweep."""
+        for key in keys:
+            self.holds[key] = StoredHold(until=now, doomed=True)
+
+    def finish_upload(self, upload: Upload, call_id: CallId, now: datetime) -> None:
+        self.doom((part.key for part in upload.parts), now)
+        self.uploads[upload.id] = replace(upload, call_id=call_id, details=None, parts=(), finished=True)
+
     def accept(self, acceptance: Acceptance) -> None:
-        """Store the recording and its events, and take the hold away."""
+        """Store the recording and its events, take the hold away, and finish the upload."""
+        if acceptance.upload:
+            self.finish_upload(acceptance.upload, acceptance.call.id, acceptance.recording.created_at)
         self.recordings[acceptance.recording.call_id] = acceptance.recording
         self.events.extend(acceptance.events)
         del self.holds[acceptance.held_key]

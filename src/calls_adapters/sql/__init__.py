@@ -12,6 +12,7 @@ from calls_adapters.sql.keys import SqlIdempotencyKeys
 from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.sql.sign_in_limits import SqlSignInLimits
+from calls_adapters.sql.uploads import SqlUploads
 
 __all__ = [
     "Database",
@@ -26,6 +27,7 @@ __all__ = [
     "SqlJobQueue",
     "SqlSignInLimits",
     "SqlStepParts",
+    "SqlUploads",
     "SqlUsers",
     "normalized_url",
 ]

@@ -12,7 +12,8 @@ from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
-from calls_adapters.sql.tables import calls, findings, holds, jobs, recordings, steps
+from calls_adapters.sql.tables import calls, findings, holds, jobs, recordings, steps, uploads
+from calls_adapters.sql.uploads import finish_upload
 from calls_adapters.sql.writing import accept, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
@@ -78,6 +79,7 @@ class SqlCallRepository(CallRepository):
             await _save(connection, acceptance.call)
             await keep_answer(self._database, connection, acceptance.receipt, acceptance.call.id)
             await accept(self._database, connection, acceptance)
+            await finish_upload(self._database, connection, acceptance.upload, acceptance.call.id)
             await store_job(connection, acceptance.job)
 
     async def ingest(self, acceptance: Acceptance) -> Call:
@@ -105,6 +107,7 @@ class SqlCallRepository(CallRepository):
             if key is not None:
                 hold = {"key": key, "until": self._database.now(), "doomed": True}
                 await connection.execute(insert(holds).values(hold))
+            await connection.execute(delete(uploads).where(uploads.c.call_id == call_id, uploads.c.finished))
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])
             receipt = AuditEntry(
@@ -149,6 +152,7 @@ class SqlCallRepository(CallRepository):
                 return False
             await keep_answer(self._database, connection, acceptance.receipt, acceptance.call.id)
             await accept(self._database, connection, acceptance)
+            await finish_upload(self._database, connection, acceptance.upload, acceptance.call.id)
             await store_job(connection, acceptance.job)
             return True
 

@@ -297,3 +297,30 @@ idempotency_keys: Final = Table(
     Index(None, "call_id"),
 )
 """Without a status it is a claim, with one an answer; each over at *until*. It goes with the call that it tells of."""
+
+uploads: Final = Table(
+    "uploads",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("call_id", Uuid),
+    Column("details", Text),
+    Column("token", BigInteger, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
+    Index(None, "call_id"),
+)
+
+upload_parts: Final = Table(
+    "upload_parts",
+    metadata,
+    Column("upload_id", ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
+    Column("begins_at", BigInteger, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+)
+"""Removed by nothing but a transaction that puts the keys on holds: the bytes are then the sweep's."""

@@ -29,6 +29,7 @@ from calls_core.ports.idempotency import (
 )
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
 from calls_core.ports.telemetry import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
+from calls_core.ports.uploads import Upload, UploadId, UploadPart, Uploads
 from calls_core.ports.work import Holds, JobQueue, StepParts, WakeUps, WorkerIsDead
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -82,7 +83,11 @@ __all__ = [
     "TokenKind",
     "Tokens",
     "Told",
+    "Upload",
+    "UploadId",
     "UploadOutcome",
+    "UploadPart",
+    "Uploads",
     "Users",
     "WakeUps",
     "WorkerIsDead",

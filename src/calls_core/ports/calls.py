@@ -10,6 +10,7 @@ from calls_core.call import Call
 from calls_core.events import Event
 from calls_core.job import Job
 from calls_core.ports.idempotency import Receipt
+from calls_core.ports.uploads import Upload
 from calls_core.recording import CallId, Recording
 from calls_core.search import CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
 
@@ -19,7 +20,8 @@ class Acceptance:
     """All that one accepted recording brings into the database at once.
 
     *held_key* is the hold that its bytes were written under; the acceptance takes it away. The hold being gone means
-    that the sweep has taken the bytes for abandoned. *receipt* is the answer that shall be kept with it.
+    that the sweep has taken the bytes for abandoned. *receipt* is the answer that shall be kept with it, and
+    *upload* the upload that is finished by it: ``UploadConflict`` is raised when somebody else has its token.
     """
 
     call: Call
@@ -28,6 +30,7 @@ class Acceptance:
     events: Sequence[Event]
     held_key: str
     receipt: Receipt | None = None
+    upload: Upload | None = None
 
 
 class CallRepository(Protocol):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from calls_core.errors import RecordingExists, RecordingNotFound
 from calls_core.faultpoint import faultpoint
 from calls_core.job import Job
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
 from calls_core.recording import CallId, Recording
-from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
+from calls_core.use_cases.receive_recording import Received, ReceiveRecording, attached, refusals_counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +46,48 @@ class AttachRecording:
             And what ``ReceiveRecording`` raises.
         """
         with refusals_counted(self.telemetry):
-            recording, job = await self._accept(call_id, filename, chunks, sha256, receipting)
+            await self._require_none(call_id)
+            async with self.receive(filename, chunks, sha256) as received:
+                recording, job = await self._accept(call_id, received, receipting, None)
+        await self._announce(recording, job)
+        return recording
+
+    async def accept(self, call_id: CallId, received: Received, *, upload: Upload) -> Recording:
+        """Accept what was received already, and so finish *upload*. Raises as above."""
+        with refusals_counted(self.telemetry):
+            recording, job = await self._accept(call_id, received, None, upload)
+        await self._announce(recording, job)
+        return recording
+
+    async def _announce(self, recording: Recording, job: Job) -> None:
         self.telemetry.upload_ended("accepted", recording.size_bytes)
         faultpoint("api.committed")
         await self.wake_ups.wake(job.id)
-        return recording
 
     async def _accept(
         self,
         call_id: CallId,
-        filename: str,
-        chunks: AsyncIterator[bytes],
-        sha256: str | None,
+        received: Received,
         receipting: Receipting[Recording] | None,
+        upload: Upload | None,
     ) -> tuple[Recording, Job]:
+        call = await self.calls.get(call_id)
+        now = self.clock()
+        recording = received.recording(call_id, self.analyzers.plan, now)
+        job = Job.new(self.new_id(), call_id, now, traceparent=self.telemetry.traceparent())
         await self._require_none(call_id)
-        async with self.receive(filename, chunks, sha256) as received:
-            call = await self.calls.get(call_id)
-            now = self.clock()
-            recording = received.recording(call_id, self.analyzers.plan, now)
-            job = Job.new(self.new_id(), call_id, now, traceparent=self.telemetry.traceparent())
-            await self._require_none(call_id)
-            faultpoint("api.before_commit")
-            await self.calls.attach(
-                Acceptance(
-                    call=call.begin_processing(now),
-                    recording=recording,
-                    job=job,
-                    events=[attached(recording, self.new_id)],
-                    held_key=received.storage_key,
-                    receipt=receipting(recording) if receipting else None,
-                )
+        faultpoint("api.before_commit")
+        await self.calls.attach(
+            Acceptance(
+                call=call.begin_processing(now),
+                recording=recording,
+                job=job,
+                events=[attached(recording, self.new_id)],
+                held_key=received.storage_key,
+                receipt=receipting(recording) if receipting else None,
+                upload=upload,
             )
+        )
         return recording, job
 
     async def _require_none(self, call_id: CallId) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from calls_core.call import Call, CallDetails
 from calls_core.job import Job, PullSource
-from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, WakeUps
+from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
 from calls_core.recording import clean_filename, media_type_of
-from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
+from calls_core.use_cases.receive_recording import Received, ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
 
 
@@ -41,42 +41,53 @@ class IngestCall:
             And what *details* and ``ReceiveRecording`` raise.
         """
         with refusals_counted(self.telemetry):
-            outcome, job, size_bytes = await self._accept(details, filename, chunks, sha256, receipting)
-        self.telemetry.upload_ended("accepted", size_bytes)
+            await self.intake.require_open()
+            async with self.receive(filename, chunks, sha256) as received:
+                outcome, job = await self._accept(details(), received, receipting, None)
+        await self._announce(outcome, job, received)
+        return outcome
+
+    async def accept(self, details: CallDetails, received: Received, *, upload: Upload) -> Registered:
+        """Accept what was received already, and so finish *upload*, unless the call is not new. Raises as above."""
+        with refusals_counted(self.telemetry):
+            await self.intake.require_open()
+            outcome, job = await self._accept(details, received, None, upload)
+        await self._announce(outcome, job, received)
+        return outcome
+
+    async def _announce(self, outcome: Registered, job: Job, received: Received) -> None:
+        self.telemetry.upload_ended("accepted", received.size_bytes if outcome.is_new else 0)
         if outcome.is_new:
             await self.wake_ups.wake(job.id)
-        return outcome
 
     async def _accept(
         self,
-        details: Callable[[], CallDetails],
-        filename: str,
-        chunks: AsyncIterator[bytes],
-        sha256: str | None,
+        details: CallDetails,
+        received: Received,
         receipting: Receipting[Call] | None,
-    ) -> tuple[Registered, Job, int]:
-        """Also return how many bytes are kept: none of a call that was there before."""
-        await self.intake.require_open()
-        async with self.receive(filename, chunks, sha256) as received:
-            call = new_call(details(), self.clock, self.new_id)
-            now = call.created_at
-            job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
-            recording = received.recording(call.id, self.analyzers.plan, now)
-            processing = call.begin_processing(now)
-            stored = await self.calls.ingest(
-                Acceptance(
-                    call=processing,
-                    recording=recording,
-                    job=job,
-                    events=[created(call, self.new_id), attached(recording, self.new_id)],
-                    held_key=received.storage_key,
-                    receipt=receipting(processing) if receipting else None,
-                )
+        upload: Upload | None,
+    ) -> tuple[Registered, Job]:
+        """Drop what was received of a call that was there before."""
+        call = new_call(details, self.clock, self.new_id)
+        now = call.created_at
+        job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
+        recording = received.recording(call.id, self.analyzers.plan, now)
+        processing = call.begin_processing(now)
+        stored = await self.calls.ingest(
+            Acceptance(
+                call=processing,
+                recording=recording,
+                job=job,
+                events=[created(call, self.new_id), attached(recording, self.new_id)],
+                held_key=received.storage_key,
+                receipt=receipting(processing) if receipting else None,
+                upload=upload,
             )
-            outcome = same_or_refused(call, stored)
-            if not outcome.is_new:
-                await self.receive.discard(received.storage_key)
-        return outcome, job, recording.size_bytes if outcome.is_new else 0
+        )
+        outcome = same_or_refused(call, stored)
+        if not outcome.is_new:
+            await self.receive.discard(received.storage_key)
+        return outcome, job
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from calls_core.ports import (
     NewId,
     RecordingStorage,
     Telemetry,
+    Uploads,
     WakeUps,
     WorkerIsDead,
 )
@@ -63,6 +64,7 @@ class RecoverWork:
     calls: CallRepository
     holds: Holds
     keys: IdempotencyKeys
+    uploads: Uploads
     storage: RecordingStorage
     wake_ups: WakeUps
     is_dead: WorkerIsDead
@@ -83,6 +85,8 @@ class RecoverWork:
         for job_id in forgotten:
             await self.wake_ups.wake(job_id)
         await self.keys.forget(BATCH * 10, self.patience.long_sleep)
+        for upload in await self.uploads.expired(BATCH):
+            await self.uploads.remove(upload)
         uploads, leftovers = await self._clear_storage()
         recovered = Recovered(
             requeued=requeued,

@@ -19,6 +19,7 @@ from calls_adapters.memory import (
     MemoryStepParts,
     MemoryStorage,
     MemoryTelemetry,
+    MemoryUploads,
     MemoryWakeUps,
 )
 from calls_core.call import Call, CallDetails
@@ -129,6 +130,7 @@ class Scene:
             self.calls,
             self.holds,
             MemoryIdempotencyKeys(self.database, self.clock),
+            MemoryUploads(self.database, self.clock),
             self.storage,
             self.wake_ups,
             self.is_dead,
