@@ -138,7 +138,33 @@ class Facts:
     caveat: Reason | None = None
 
 
-Finding: TypeAlias = Signal | Transcript | Facts
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutedSpan:
+    """A stretch in which something is said that not everybody may hear. *kind* is a short name, such as ``card``.
+
+    *channel* is that of the side that says it, counted from 0; None when the speakers share one channel.
+    """
+
+    start_sec: float
+    end_sec: float
+    kind: str
+    channel: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redaction:
+    """What those may read and hear who may not hear the original: all transcripts give way to this one.
+
+    In the audio, *spans* are silent on all channels, because each side is heard faintly on the other. Without spans
+    the original is fit for everybody.
+    """
+
+    transcript: Transcript
+    spans: tuple[MutedSpan, ...] = ()
+    caveat: Reason | None = None
+
+
+Finding: TypeAlias = Signal | Transcript | Facts | Redaction
 """*caveat* tells what limits a finding, such as ``truncated`` audio: readers see it as the error of a done step."""
 
 
@@ -152,6 +178,8 @@ def faults(finding: Finding) -> Iterator[str]:
             if not _is_json_object(finding.values):
                 yield "values must be a JSON object, of plain dicts, lists, strings and finite numbers"
             yield from _tag_faults(finding.tags)
+        case Redaction():
+            yield from _redaction_faults(finding.transcript, finding.spans)
         case Transcript():
             words = [word for segment in finding.segments for word in segment.words]
             spoken: list[Segment | Word] = [*finding.segments, *words]
@@ -207,6 +235,22 @@ def _tag_faults(tags: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)
         yield "tags must have no space around them"
     else:
         yield from (f"each tag {why}" for tag in tags for why in label_faults(tag, TAG_LENGTH_LIMIT))
+
+
+def _redaction_faults(transcript: object, spans: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)
+    if isinstance(transcript, Transcript):
+        yield from faults(transcript)
+    else:
+        yield "transcript must be a Transcript"
+    if not isinstance(spans, tuple) or not all(isinstance(span, MutedSpan) for span in spans):
+        yield "spans must be a tuple of MutedSpan"
+        return
+    if not _are_times(time for span in spans for time in (span.start_sec, span.end_sec)):
+        yield "times of spans must be finite numbers of seconds"
+    elif any(span.start_sec >= span.end_sec for span in spans):
+        yield "a span must end after it begins"
+    for span in spans:
+        yield from (f"the kind of a span {why}" for why in label_faults(span.kind, TAG_LENGTH_LIMIT))
 
 
 def _is_json_object(value: Any) -> bool:  # noqa: ANN401 (a plugin's)

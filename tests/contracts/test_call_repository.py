@@ -17,6 +17,7 @@ from calls_core.errors import (
     StaleCall,
 )
 from calls_core.events import EventType
+from calls_core.findings import MutedSpan, Redaction
 from calls_core.job import PullSource
 from calls_core.ports import CallRepository
 from tests.contracts.worlds import FACTS, SIGNAL, TRANSCRIPT, World
@@ -125,9 +126,13 @@ async def test_gives_back_equal_findings(world: World) -> None:
     """Every kind of finding survives the round trip, bytes and all."""
     call = await world.finished({"signal": SIGNAL, "ai": TRANSCRIPT})
     other = await world.finished({"signal": SIGNAL, "ai": FACTS})
+    span = MutedSpan(start_sec=0.25, end_sec=1.5, kind="card", channel=1)
+    redaction = Redaction(transcript=TRANSCRIPT, spans=(span, replace(span, channel=None)))
+    hidden = await world.finished({"signal": SIGNAL, "ai": redaction})
 
     assert (await world.calls.recording(call.id)).findings == {"signal": SIGNAL, "ai": TRANSCRIPT}
     assert (await world.calls.recording(other.id)).findings == {"signal": SIGNAL, "ai": FACTS}
+    assert (await world.calls.recording(hidden.id)).findings == {"signal": SIGNAL, "ai": redaction}
 
 
 async def test_reprocessing_keeps_findings_and_queues_again(world: World) -> None:

@@ -10,11 +10,16 @@ from sqlalchemy import RowMapping
 from calls_core.call import Call, CallDetails, CallStatus, Direction
 from calls_core.errors import AnalyzerCrashed, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
-from calls_core.findings import Facts, Finding, Signal, Transcript
+from calls_core.findings import Facts, Finding, Redaction, Signal, Transcript
 from calls_core.job import Claim, Job, JobId, PullSource
 from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus
 
-_KINDS: Final[Mapping[str, type[Finding]]] = {"signal": Signal, "transcript": Transcript, "facts": Facts}
+_KINDS: Final[Mapping[str, type[Finding]]] = {
+    "signal": Signal,
+    "transcript": Transcript,
+    "facts": Facts,
+    "redaction": Redaction,
+}
 _DECODERS: Final = {kind: msgspec.json.Decoder(finding) for kind, finding in _KINDS.items()}
 
 

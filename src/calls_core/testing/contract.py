@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar, Final
 
 from calls_core.errors import AudioRefused, CallsError, DecoderDied, NotAudio, Reason
-from calls_core.findings import Facts, Finding, Signal, Transcript, faults
+from calls_core.findings import Finding, faults
 from calls_core.ports import Analyzer, Audio
 from calls_core.testing.judging import alike, longest_hold, require
 from calls_core.testing.lending import FakeDecoder, lent
@@ -234,8 +234,8 @@ class AnalyzerContract:
         except TimeoutError:
             require(not limit.expired(), f"it did not end within {self.limit_sec} s")
             raise
-        if not isinstance(finding, Signal | Transcript | Facts):
-            raise AssertionError(f"it returned {type(finding).__name__}: return Facts, Transcript or Signal")  # noqa: TRY004
+        if not isinstance(finding, Finding):
+            raise AssertionError(f"it returned {type(finding).__name__}: return Facts, Transcript, Signal or Redaction")  # noqa: TRY004
         for fault in faults(finding):
             require(ok=False, otherwise=f"its finding cannot be stored: {fault}")
         return finding

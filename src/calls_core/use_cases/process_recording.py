@@ -24,7 +24,7 @@ from calls_core.errors import (
 )
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
-from calls_core.findings import Facts, Signal, Transcript
+from calls_core.findings import Facts, Redaction, Signal, Transcript
 from calls_core.job import Claim, Job, JobId, Patience, PullSource
 from calls_core.ports import (
     Acceptance,
@@ -207,7 +207,7 @@ class ProcessRecording:
                     delay = self._delay(attempt.claim.job, retry)
                     attempt.postponed[step.analyzer] = retry
                     attempt.recording = attempt.recording.postpone(step.analyzer, retry.reason, now + delay, now)
-                case Signal() | Transcript() | Facts() as finding:
+                case Signal() | Transcript() | Facts() | Redaction() as finding:
                     attempt.recording = attempt.recording.complete(step.analyzer, finding, now)
             attempt.fresh.add(step.analyzer)
             faultpoint("worker.step_done")

@@ -15,11 +15,12 @@ from calls_core.errors import (
     AnalyzerMissing,
     AudioRefused,
     LeaseLost,
+    NeedsFailedStep,
     Reason,
     StepTimedOut,
     Unavailable,
 )
-from calls_core.findings import Facts, Finding, Signal, Transcript, faults
+from calls_core.findings import Finding, faults
 from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder, Parts, Scratch
 from calls_core.recording import Step
 
@@ -88,7 +89,7 @@ class RunStep:
             return await self._limited(analyzer, audio)
         except LeaseLost:
             raise
-        except (AudioRefused, AiRefused) as error:
+        except (AudioRefused, AiRefused, NeedsFailedStep) as error:
             return Failed(error.reason)
         except (Unavailable, AnalysisFailed) as error:
             retry_after = error.retry_after if isinstance(error, Unavailable) else None
@@ -111,7 +112,7 @@ class RunStep:
                 raise
             msg = f"no result within {STEP_LIMIT}"
             raise StepTimedOut(msg) from error
-        if not isinstance(finding, Signal | Transcript | Facts):
+        if not isinstance(finding, Finding):
             msg = f"it returned {type(finding).__name__} and not a finding; its author must mend it"
             raise AnalyzerCrashed(msg)
         if fault := next(faults(finding), None):

@@ -64,6 +64,19 @@ class Transcript(msgspec.Struct, kw_only=True):
         return cls(text=found.text, language=found.language, segments=[Segment.of(s) for s in found.segments])
 
 
+class MutedSpan(msgspec.Struct, kw_only=True):
+    """Where something is said that not everybody may hear. *channel* null means that the speakers share one."""
+
+    start_sec: float
+    end_sec: float
+    kind: str
+    channel: int | None
+
+    @classmethod
+    def of(cls, span: core.MutedSpan) -> "MutedSpan":
+        return cls(start_sec=span.start_sec, end_sec=span.end_sec, kind=span.kind, channel=span.channel)
+
+
 class Step(msgspec.Struct, kw_only=True):
     """One analyzer's run. *error* of a step that is done tells what limits its finding."""
 
@@ -94,7 +107,8 @@ class Recording(msgspec.Struct, kw_only=True):
     """The audio of a call, with what its analyzers found, by their names.
 
     A finding has a *kind*: ``signal`` (duration, silences, levels in dBFS per second and channel), ``transcript``
-    (text, language, segments) or ``facts`` (values of the analyzer's own making).
+    (text, language, segments), ``redaction`` (the same with what is masked, and the spans that are muted) or ``facts``
+    (values of the analyzer's own making).
     """
 
     id: UUID
@@ -199,5 +213,12 @@ def _finding(found: core.Finding) -> dict[str, Any]:
             }
         case core.Transcript():
             return {"kind": "transcript", **msgspec.structs.asdict(Transcript.of(found)), "caveat": caveat}
+        case core.Redaction():
+            return {
+                "kind": "redaction",
+                **msgspec.structs.asdict(Transcript.of(found.transcript)),
+                "spans": [MutedSpan.of(span) for span in found.spans],
+                "caveat": caveat,
+            }
         case core.Facts():
             return {"kind": "facts", "values": dict(found.values), "caveat": caveat}
