@@ -181,12 +181,7 @@ def faults(finding: Finding) -> Iterator[str]:
         case Redaction():
             yield from _redaction_faults(finding.transcript, finding.spans)
         case Transcript():
-            words = [word for segment in finding.segments for word in segment.words]
-            spoken: list[Segment | Word] = [*finding.segments, *words]
-            if not all(_is_text(text) for text in (finding.text, *(piece.text for piece in spoken))):
-                yield "text must be a string without NUL and half characters"
-            if not _are_times(time for piece in spoken for time in (piece.start_sec, piece.end_sec)):
-                yield "times of segments and words must be finite numbers of seconds"
+            yield from _transcript_faults(finding)
         case Signal():
             marks = [time for mark in finding.silence_marks for time in (mark.start_sec, mark.end_sec)]
             if not _are_times([finding.duration_sec, *marks]):
@@ -237,9 +232,18 @@ def _tag_faults(tags: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)
         yield from (f"each tag {why}" for tag in tags for why in label_faults(tag, TAG_LENGTH_LIMIT))
 
 
+def _transcript_faults(finding: Transcript) -> Iterator[str]:
+    words = [word for segment in finding.segments for word in segment.words]
+    spoken: list[Segment | Word] = [*finding.segments, *words]
+    if not all(_is_text(text) for text in (finding.text, *(piece.text for piece in spoken))):
+        yield "text must be a string without NUL and half characters"
+    if not _are_times(time for piece in spoken for time in (piece.start_sec, piece.end_sec)):
+        yield "times of segments and words must be finite numbers of seconds"
+
+
 def _redaction_faults(transcript: object, spans: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)
     if isinstance(transcript, Transcript):
-        yield from faults(transcript)
+        yield from _transcript_faults(transcript)
     else:
         yield "transcript must be a Transcript"
     if not isinstance(spans, tuple) or not all(isinstance(span, MutedSpan) for span in spans):
