@@ -19,9 +19,12 @@ from prometheus_client import CollectorRegistry
 from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
+from calls_adapters.outbound.webhook import WebhookSender
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.deliveries import SqlDeliveries
+from calls_adapters.sql.destinations import SqlDestinations
 from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
@@ -44,6 +47,7 @@ from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
+from calls_core.delivery import DestinationKind, RetryPlan
 from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -53,6 +57,8 @@ from calls_core.ports import (
     CallRepository,
     CallSearch,
     Clock,
+    Deliveries,
+    Destinations,
     EventBodies,
     EventFeed,
     Holds,
@@ -61,6 +67,7 @@ from calls_core.ports import (
     JobQueue,
     NewId,
     RecordingStorage,
+    Senders,
     StepParts,
     Telemetry,
     Uploads,
@@ -70,8 +77,10 @@ from calls_core.ports import (
 from calls_core.use_cases.analyze_file import AnalyzeFile
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.deliver_events import DeliverEvent
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.process_recording import ProcessRecording
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
@@ -93,13 +102,15 @@ class UseCases(Provider):
         AnswerOnce,
         AttachRecording,
         ControlIntake,
+        DeliverEvent,
         EraseCall,
         ExportCalls,
         FollowEvents,
         GetCall,
         GetRecording,
         IngestCall,
-        Notifier,
+        ManageDeliveries,
+        ManageDestinations,
         ProcessRecording,
         PullCall,
         ReadEvents,
@@ -123,6 +134,8 @@ class Adapters(Provider):
 
     calls = provide(SqlCallRepository, provides=CallRepository)
     search = provide(SqlCallSearch, provides=CallSearch)
+    destinations = provide(SqlDestinations, provides=Destinations)
+    deliveries = provide(SqlDeliveries, provides=Deliveries)
     feed = provide(SqlEventFeed, provides=EventFeed)
     bodies = provide(WireEventBodies, provides=EventBodies)
     jobs = provide(SqlJobQueue, provides=JobQueue)
@@ -176,11 +189,26 @@ class Adapters(Provider):
         return ChildDecoder(DecoderLimits(max_duration_sec=options.max_duration_sec))
 
     @provide
-    def source(self, settings: Settings) -> AudioSource:
+    def addresses(self, settings: Settings) -> AddressPolicy:
         try:
-            return HttpAudioSource(AddressPolicy.parsed(settings.allowed_cidrs))
+            return AddressPolicy.parsed(settings.allowed_cidrs)
         except ValueError as error:
             raise SettingsError(f"WEBHOOK_ALLOW_CIDRS: {error}") from None
+
+    @provide
+    def source(self, policy: AddressPolicy) -> AudioSource:
+        return HttpAudioSource(policy)
+
+    @provide
+    async def senders(self, settings: Settings, policy: AddressPolicy, clock: Clock) -> AsyncIterator[Senders]:
+        agent = f"Calls/{installed_version()}"
+        webhook = WebhookSender(policy, clock, seconds=settings.webhook_timeout_sec, user_agent=agent)
+        yield Senders({DestinationKind.WEBHOOK: webhook})
+        await webhook.close()
+
+    @provide
+    def retry_plan(self, settings: Settings) -> RetryPlan:
+        return RetryPlan(settings.webhook_retry_scale)
 
     @provide
     def limits(self, settings: Settings) -> UploadLimits:
@@ -244,6 +272,10 @@ class Adapters(Provider):
         self, process: ProcessRecording, recover: RecoverWork, broker: WakeUpBroker, settings: Settings
     ) -> Worker:
         return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
+
+    @provide
+    def notifier(self, tell: TellEvents, deliver: DeliverEvent) -> Notifier:
+        return Notifier(tell, deliver, worker_name())
 
 
 def analysis_options(settings: Settings) -> AnalysisOptions:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from calls_core.errors import RecordingNotFound
+from calls_core.errors import DestinationNotFound, RecordingNotFound
 from calls_core.events import Event, EventType
-from calls_core.ports import CallRepository, EventBodies
-from calls_http.wire import event_body
+from calls_core.ports import CallRepository, Destinations, EventBodies
+from calls_http.wire import event_body, webhook_event_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,14 @@ class WireEventBodies(EventBodies):
     """Composed here, because the repositories know nothing of the wire and the wire nothing of them."""
 
     calls: CallRepository
+    destinations: Destinations
 
     async def body(self, event: Event) -> bytes:
+        if event.destination_id is not None:
+            try:
+                return webhook_event_body(event, await self.destinations.get(event.destination_id))
+            except DestinationNotFound:
+                return webhook_event_body(event, None)
         if event.call_id is None or event.type is EventType.CALL_DELETED:
             return event_body(event, None, None)
         call = await self.calls.get(event.call_id)

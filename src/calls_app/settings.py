@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_enabled: bool = False
     auth_secret: str = ""
     webhook_allow_cidrs: str = ""
+    webhook_retry_scale: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    webhook_timeout_sec: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 20.0
     retention_days_audio: Positive | None = None
     retention_days_calls: Positive | None = None
     otel_exporter_otlp_endpoint: str = ""

@@ -7,12 +7,15 @@
     |   |-- UnsupportedExtension
     |   |-- EmptyRecording
     |   |-- DigestMismatch
+    |   |-- InvalidDestination
     |   |-- IdempotencyKeyReused
     |   |-- UnknownAnalyzer
     |   `-- InvalidAccount
     |-- TooLarge
     |-- NotFound
     |   |-- CallNotFound
+    |   |-- DestinationNotFound
+    |   |-- DeliveryNotFound
     |   |-- RecordingNotFound
     |   |-- UploadNotFound
     |   |-- NoWaveform
@@ -43,6 +46,13 @@
     |   |-- SourceUnavailable
     |   |-- AiUnavailable
     |   `-- IntakePaused
+    |-- DeliveryFailed
+    |   |-- ReceiverUnreachable
+    |   |-- ReceiverRefused
+    |   |-- AddressRefused
+    |   |-- ReceiverGone
+    |   |-- ReceiverFailing
+    |   `-- NotifierLost
     `-- AnalysisFailed
         |-- AudioRefused
         |   |-- NotAudio
@@ -146,6 +156,12 @@ class IdempotencyKeyReused(InvalidInput):
     code = "idempotency-key-reused"
 
 
+class InvalidDestination(InvalidInput):
+    """The destination is not valid."""
+
+    code = "invalid-webhook"
+
+
 class UnknownAnalyzer(InvalidInput):
     """The recording has no step of this name."""
 
@@ -174,6 +190,18 @@ class CallNotFound(NotFound):
     """No call has this id."""
 
     code = "call-not-found"
+
+
+class DestinationNotFound(NotFound):
+    """No webhook has this id."""
+
+    code = "webhook-not-found"
+
+
+class DeliveryNotFound(NotFound):
+    """No delivery has this id."""
+
+    code = "delivery-not-found"
 
 
 class RecordingNotFound(NotFound):
@@ -363,6 +391,48 @@ class IntakePaused(Unavailable):
     """New calls are not accepted at the moment."""
 
     code = "intake-paused"
+
+
+class DeliveryFailed(CallsError):
+    """An event could not be delivered."""
+
+    code = "delivery-failed"
+
+
+class ReceiverUnreachable(DeliveryFailed):
+    """The receiver did not answer."""
+
+    code = "receiver-unreachable"
+
+
+class ReceiverRefused(DeliveryFailed):
+    """The receiver did not accept the event."""
+
+    code = "receiver-refused"
+
+
+class AddressRefused(DeliveryFailed):
+    """The address of the receiver is not one that we dial."""
+
+    code = "address-refused"
+
+
+class ReceiverGone(DeliveryFailed):
+    """The receiver said that it wants no more events."""
+
+    code = "receiver-gone"
+
+
+class ReceiverFailing(DeliveryFailed):
+    """The receiver has failed for days."""
+
+    code = "receiver-failing"
+
+
+class NotifierLost(DeliveryFailed):
+    """The notifier died while it was sending."""
+
+    code = "notifier-lost"
 
 
 class AnalysisFailed(CallsError):

@@ -19,6 +19,7 @@ class EventType(StrEnum):
     CALL_FAILED = "call.failed"
     CALL_DELETED = "call.deleted"
     WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from calls_http.audio import audio_router
 from calls_http.auth import auth_router
 from calls_http.bodies import PACE, Pace, PacedRequest
 from calls_http.calls import calls_router
+from calls_http.deliveries import deliveries_router
 from calls_http.docs_pages import docs_router, openapi_config
 from calls_http.documentation import StrictInputs
 from calls_http.edge import Edge, Lingering
@@ -29,6 +30,7 @@ from calls_http.recordings import recordings_router, uploads_router
 from calls_http.transcripts import transcripts_router
 from calls_http.tus import tus_router
 from calls_http.uploads import OVERHEAD
+from calls_http.webhooks import webhooks_router
 
 JSON_LIMIT: Final = 1024**2
 
@@ -58,6 +60,8 @@ def litestar_app(
             calls_router,
             export_router,
             events_router,
+            webhooks_router,
+            deliveries_router,
             recordings_router,
             transcripts_router,
             audio_router,

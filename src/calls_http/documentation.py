@@ -36,7 +36,7 @@ WHY: Final[Mapping[int, str]] = {
     400: "The request cannot be read.",
     401: "The request does not say who sends it, or cannot prove it.",
     403: "Your rights do not reach that far.",
-    404: "No such call, or it has nothing of this kind.",
+    404: "No such thing, or it has nothing of this kind.",
     408: "The body came in too slowly.",
     409: "The request does not fit the present state.",
     410: "The upload took too long and its bytes were cleared away.",

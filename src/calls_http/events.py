@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
 from litestar import Request, get
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response.base import ASGIResponse
 
@@ -23,6 +25,9 @@ from calls_http.streaming import StreamedResponse
 EVENTS_LIMIT: Final = 200
 STREAMING: Final = "streaming"
 """Where the application state keeps the ``Streaming``."""
+
+MESSAGE: Final = Schema(type=OpenAPIType.OBJECT, properties={"id": TEXT, "event": TEXT, "data": TEXT})
+"""*data* is an event as JSON, *id* its cursor and *event* its type."""
 
 _CURSOR: Final = {"pattern": "^[0-9]{1,18}$"}
 _DIGITS: Final = 18
@@ -57,7 +62,7 @@ async def list_events(
 
 @get(
     "/events/stream",
-    operation_class=operation(contents={200: {"text/event-stream": TEXT}}),
+    operation_class=operation(contents={200: {"text/event-stream": MESSAGE}}),
     responses=problems(),
     response_description="Server-Sent Events, until either side hangs up.",
     summary="Follow events",

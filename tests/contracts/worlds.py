@@ -17,6 +17,8 @@ from calls_adapters.memory import (
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
+    MemoryDeliveries,
+    MemoryDestinations,
     MemoryEventFeed,
     MemoryHolds,
     MemoryIdempotencyKeys,
@@ -33,6 +35,8 @@ from calls_adapters.sql import (
     SqlAuditLog,
     SqlCallRepository,
     SqlCallSearch,
+    SqlDeliveries,
+    SqlDestinations,
     SqlEventFeed,
     SqlHolds,
     SqlIdempotencyKeys,
@@ -44,7 +48,7 @@ from calls_adapters.sql import (
     SqlUsers,
 )
 from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
-from calls_adapters.sql.tables import audit, calls, events, holds, idempotency_keys, intake, uploads
+from calls_adapters.sql.tables import audit, calls, destinations, events, holds, idempotency_keys, intake, uploads
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
@@ -55,6 +59,8 @@ from calls_core.ports import (
     AuditLog,
     CallRepository,
     CallSearch,
+    Deliveries,
+    Destinations,
     EventFeed,
     Holds,
     IdempotencyKeys,
@@ -121,6 +127,8 @@ class World:
     keys: IdempotencyKeys
     feed: EventFeed
     uploads: Uploads
+    destinations: Destinations
+    deliveries: Deliveries
     intake: IntakeSwitch
     users: Users
     api_keys: ApiKeys
@@ -248,6 +256,8 @@ def memory_world() -> World:
             state.feed,
             state.parts,
             state.uploads,
+            state.destinations,
+            state.deliveries,
         ):
             rows.clear()  # type: ignore[attr-defined]
 
@@ -258,8 +268,10 @@ def memory_world() -> World:
         parts=MemoryStepParts(state, clock),
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
-        feed=MemoryEventFeed(state),
         uploads=MemoryUploads(state, clock),
+        feed=MemoryEventFeed(state, clock),
+        destinations=MemoryDestinations(state),
+        deliveries=MemoryDeliveries(state, clock),
         intake=MemoryIntakeSwitch(state),
         users=MemoryUsers(state),
         api_keys=MemoryApiKeys(state),
@@ -289,10 +301,11 @@ def sql_world(url: str) -> World:
 
     async def clear() -> None:
         async with database.write() as connection:
-            # The rest goes with calls and users.
+            # The rest goes with calls, destinations and users.
             for table in (
                 calls,
                 events,
+                destinations,
                 holds,
                 audit,
                 intake,
@@ -313,6 +326,8 @@ def sql_world(url: str) -> World:
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),
         uploads=SqlUploads(database),
+        destinations=SqlDestinations(database),
+        deliveries=SqlDeliveries(database),
         intake=SqlIntakeSwitch(database),
         users=SqlUsers(database),
         api_keys=SqlApiKeys(database),

@@ -18,6 +18,8 @@ from calls_adapters.memory import (
     MemoryCallRepository,
     MemoryCallSearch,
     MemoryDatabase,
+    MemoryDeliveries,
+    MemoryDestinations,
     MemoryEventFeed,
     MemoryHolds,
     MemoryIdempotencyKeys,
@@ -37,6 +39,7 @@ from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
 from calls_core.audit import SYSTEM
 from calls_core.call import Call
+from calls_core.delivery import Attempt, Destination, DestinationKind
 from calls_core.errors import Reason
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
@@ -50,6 +53,9 @@ from calls_core.ports import (
     CallRepository,
     CallSearch,
     Clock,
+    Deliveries,
+    Destinations,
+    EventBodies,
     EventFeed,
     Holds,
     IdempotencyKeys,
@@ -58,6 +64,8 @@ from calls_core.ports import (
     NewId,
     Passwords,
     RecordingStorage,
+    Sender,
+    Senders,
     SignInLimits,
     Telemetry,
     Tokens,
@@ -73,6 +81,7 @@ from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.keep_audit import KeepAudit
 from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
+from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
@@ -126,6 +135,17 @@ class Named:
         raise NotImplementedError
 
 
+class MemorySender(Sender):
+    """A receiver that accepts everything."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Destination, Event, bytes]] = []
+
+    async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:
+        self.sent.append((destination, event, body))
+        return Attempt(at=event.occurred_at, duration_ms=1, status=200)
+
+
 @dataclass
 class MemoryService:
     """One of everything. *checks* are those of ``/health/ready``."""
@@ -146,8 +166,11 @@ class MemoryService:
         self.storage: RecordingStorage = MemoryStorage()
         self.search: CallSearch = MemoryCallSearch(self.database)
         self.jobs = MemoryJobQueue(self.database, self.clock)
-        self.feed = MemoryEventFeed(self.database)
-        self.tell = TellEvents(self.feed, WireEventBodies(self.calls))
+        self.feed = MemoryEventFeed(self.database, self.clock)
+        self.destinations = MemoryDestinations(self.database)
+        self.bodies = WireEventBodies(self.calls, self.destinations)
+        self.tell = TellEvents(self.feed, self.bodies)
+        self.sender = MemorySender()
         self.wake_ups = MemoryWakeUps()
         self.telemetry = MemoryTelemetry()
 
@@ -161,6 +184,8 @@ class MemoryService:
             database.holds,
             database.events,
             database.feed,
+            database.destinations,
+            database.deliveries,
             database.keys,
             database.audit,
             database.users,
@@ -193,6 +218,10 @@ class MemoryService:
             CallRepository: self.calls,
             CallSearch: self.search,
             EventFeed: self.feed,
+            EventBodies: self.bodies,
+            Destinations: self.destinations,
+            Deliveries: MemoryDeliveries(self.database, self.clock),
+            Senders: {DestinationKind.WEBHOOK: self.sender},
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),
@@ -232,6 +261,8 @@ class MemoryService:
             LiveSessions,
             ManageApiKeys,
             ManageUsers,
+            ManageDeliveries,
+            ManageDestinations,
             PullCall,
             ReadEvents,
             ReceiveRecording,

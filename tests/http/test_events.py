@@ -1,6 +1,7 @@
 """The feed of events over HTTP."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from litestar import Litestar
@@ -95,7 +96,7 @@ async def test_a_stream_begins_now(client: Client, memory: MemoryService) -> Non
 async def test_an_idle_stream_says_that_it_lives() -> None:
     """A comment now and then, and it ends at once when the server stops."""
     life = Streaming(heartbeat_sec=0.01)
-    stream = messages(FollowEvents(MemoryEventFeed(MemoryDatabase()))(0), life)
+    stream = messages(FollowEvents(MemoryEventFeed(MemoryDatabase(), lambda: datetime.now(UTC)))(0), life)
 
     assert [await anext(stream) for _ in range(3)] == [b"retry: 3000\n\n", b":\n\n", b":\n\n"]
     life.stopping.set()

@@ -3,6 +3,7 @@
 from calls_adapters.memory.accounts import MemoryApiKeys, MemoryAuditLog, MemorySignInLimits, MemoryUsers
 from calls_adapters.memory.calls import MemoryCallRepository
 from calls_adapters.memory.database import MemoryDatabase
+from calls_adapters.memory.deliveries import MemoryDeliveries, MemoryDestinations
 from calls_adapters.memory.feed import MemoryEventFeed
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
@@ -20,6 +21,8 @@ __all__ = [
     "MemoryCallRepository",
     "MemoryCallSearch",
     "MemoryDatabase",
+    "MemoryDeliveries",
+    "MemoryDestinations",
     "MemoryEventFeed",
     "MemoryHolds",
     "MemoryIdempotencyKeys",

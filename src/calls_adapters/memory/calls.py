@@ -91,6 +91,7 @@ class MemoryCallRepository(CallRepository):
         done = {upload.id for upload in database.uploads.values() if upload.finished and upload.call_id == call_id}
         database.uploads = {key: upload for key, upload in database.uploads.items() if key not in done}
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
+        database.deliveries = {key: d for key, d in database.deliveries.items() if d.delivery.event.call_id != call_id}
         database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]
         database.events.append(event)
         receipt = AuditEntry(

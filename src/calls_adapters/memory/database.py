@@ -8,6 +8,7 @@ from enum import StrEnum
 from calls_core.accounts import ApiKey, ApiKeyId, Session, SessionId, User, UserId
 from calls_core.audit import AuditEntry
 from calls_core.call import Call
+from calls_core.delivery import Attempt, Delivery, DeliveryId, Destination
 from calls_core.errors import (
     CallNotFound,
     IdempotencyKeyInUse,
@@ -17,7 +18,7 @@ from calls_core.errors import (
     UploadConflict,
     UploadExpired,
 )
-from calls_core.events import Event
+from calls_core.events import DestinationId, Event
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
 from calls_core.recording import CallId, Recording, RecordingId
@@ -41,6 +42,16 @@ class StoredJob:
     lease_until: datetime | None = None
     announced_at: datetime | None = None
     last_error: Reason | None = None
+
+
+@dataclass(slots=True)
+class StoredDelivery:
+    """A delivery with its lease and its log."""
+
+    delivery: Delivery
+    lease_until: datetime
+    token: int = 0
+    log: list[Attempt] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -81,6 +92,8 @@ class MemoryDatabase:
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
     attempts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    destinations: dict[DestinationId, Destination] = field(default_factory=dict)
+    deliveries: dict[DeliveryId, StoredDelivery] = field(default_factory=dict)
 
     def call(self, call_id: CallId) -> Call:
         try:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from calls_adapters.memory.database import MemoryDatabase
+from calls_adapters.memory.deliveries import fan_out
 from calls_core.events import Event
-from calls_core.ports import EventFeed, FeedEntry, Told
+from calls_core.ports import Clock, EventFeed, FeedEntry, Told
 
 
 class MemoryEventFeed(EventFeed):
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def untold(self, limit: int) -> Sequence[Event]:
         return self._untold()[:limit]
@@ -20,6 +22,7 @@ class MemoryEventFeed(EventFeed):
         for entry in fresh:
             self._database.last_position += 1
             self._database.feed.append(FeedEntry(self._database.last_position, entry))
+        fan_out(self._database, [entry.event for entry in fresh], self._clock())
         return len(fresh)
 
     async def after(self, position: int, limit: int) -> Sequence[FeedEntry]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from calls_core.call import Call
-from calls_core.ports import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
+from calls_core.ports import DeliveryOutcome, Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 
 
 @dataclass(slots=True)
@@ -95,6 +95,9 @@ class MemoryTelemetry(Telemetry):
 
     def requeued(self, jobs: int) -> None:
         self.counts["requeued",] += jobs
+
+    def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
+        self.counts["deliveries", kind, outcome] += 1
 
     def gave_up(self, code: str) -> None:
         self.counts["given_up", code] += 1

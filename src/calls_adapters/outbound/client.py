@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpcore2
@@ -70,9 +71,14 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
-def guarded_client(policy: AddressPolicy, *, seconds: float) -> httpx2.AsyncClient:
-    """Return a client without redirects, proxies or cookies, each of whose operations may take *seconds*."""
-    transport = httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+def guarded_client(policy: AddressPolicy, *, seconds: float, connections: int | None = 100) -> httpx2.AsyncClient:
+    """Return a client without redirects, proxies or cookies, each of whose operations may take *seconds*, with at most
+    so many *connections* at a time."""
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=20, keepalive_expiry=2.0)
+    transport = httpx2.AsyncHTTPTransport(trust_env=False, retries=0, limits=limits)
     # There is no public way to give a transport its network backend; a test asserts that ours is asked.
     transport._pool._network_backend = GuardedBackend(policy, httpcore2.AnyIOBackend())  # noqa: SLF001
-    return httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=seconds)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(
+        transport=transport, trust_env=False, follow_redirects=False, timeout=seconds, cookies=no_cookies
+    )

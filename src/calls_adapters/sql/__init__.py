@@ -4,6 +4,8 @@ from calls_adapters.sql.accounts import SqlApiKeys, SqlUsers
 from calls_adapters.sql.audit import SqlAuditLog
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database, normalized_url
+from calls_adapters.sql.deliveries import SqlDeliveries
+from calls_adapters.sql.destinations import SqlDestinations
 from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
@@ -20,6 +22,8 @@ __all__ = [
     "SqlAuditLog",
     "SqlCallRepository",
     "SqlCallSearch",
+    "SqlDeliveries",
+    "SqlDestinations",
     "SqlEventFeed",
     "SqlHolds",
     "SqlIdempotencyKeys",

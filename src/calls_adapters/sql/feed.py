@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.fanning import fan_out
 from calls_adapters.sql.rows import event_from
 from calls_adapters.sql.tables import events, feed
 from calls_core.events import Event
@@ -56,6 +57,7 @@ class SqlEventFeed(EventFeed):
                 for place, entry in enumerate(fresh, last + 1)
             ]
             await connection.execute(_PLACE, places)
+            await fan_out(self._database, connection, [entry.event for entry in fresh])
             await connection.execute(update(feed).where(feed.c.id == 1).values(last=last + len(fresh)))
         return len(fresh)
 

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from calls_adapters.telemetry.tracing import NOTHING, RequestSpan, Tracing
 from calls_core.call import Call, CallStatus
 from calls_core.errors import DeadlineExceeded, WorkerLost
-from calls_core.ports import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
+from calls_core.ports import DeliveryOutcome, Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER: Final = "other"
@@ -42,6 +42,12 @@ class PrometheusTelemetry(Telemetry):
         self._make_http(registry)
         self._make_uploads(registry)
         self._make_work(registry)
+        self._deliveries = Counter(
+            "calls_deliveries",
+            "Events that were sent once, by what came of it.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
         Gauge("calls_build_info", "The release that runs here.", ["version"], registry=registry).labels(version).set(1)
 
     def _make_http(self, registry: CollectorRegistry) -> None:
@@ -154,6 +160,9 @@ class PrometheusTelemetry(Telemetry):
 
     def requeued(self, jobs: int) -> None:
         self._requeued.inc(jobs)
+
+    def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
+        self._deliveries.labels(kind, outcome).inc()
 
     def gave_up(self, code: str) -> None:
         self._given_up.labels(code).inc()

@@ -17,6 +17,7 @@ from calls_core.ports.accounts import (
 )
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio, Parts, Scratch
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
+from calls_core.ports.deliveries import Deliveries, Destinations, Sender, Senders
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.ports.idempotency import (
     ANSWERS_KEPT,
@@ -28,7 +29,7 @@ from calls_core.ports.idempotency import (
     Receipting,
 )
 from calls_core.ports.storage import AudioSource, PresignedUrl, RecordingStorage, StoredFile
-from calls_core.ports.telemetry import Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
+from calls_core.ports.telemetry import DeliveryOutcome, Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 from calls_core.ports.uploads import Upload, UploadId, UploadPart, Uploads
 from calls_core.ports.work import Holds, JobQueue, StepParts, WakeUps, WorkerIsDead
 
@@ -54,6 +55,9 @@ __all__ = [
     "CallSearch",
     "Clock",
     "DecodedAudio",
+    "Deliveries",
+    "DeliveryOutcome",
+    "Destinations",
     "EventBodies",
     "EventFeed",
     "Exchange",
@@ -73,6 +77,8 @@ __all__ = [
     "Receipting",
     "RecordingStorage",
     "Scratch",
+    "Sender",
+    "Senders",
     "SignInLimits",
     "Span",
     "StepOutcome",

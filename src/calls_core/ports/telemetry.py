@@ -17,6 +17,10 @@ StepOutcome: TypeAlias = Literal["done", "failed", "crashed", "postponed", "inte
 has attempts; *postponed*: something outside was down; *interrupted*: the worker stopped or lost its lease."""
 
 
+DeliveryOutcome: TypeAlias = Literal["delivered", "failed", "exhausted"]
+"""*failed* is tried again."""
+
+
 class Span(Protocol):
     """A piece of work, as long as it takes."""
 
@@ -89,6 +93,10 @@ class Telemetry(Protocol):
     @abstractmethod
     def requeued(self, jobs: int) -> None:
         """So many leases had ended, and their jobs are queued again."""
+
+    @abstractmethod
+    def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
+        """An event was sent once to a destination of this *kind*."""
 
     @abstractmethod
     def gave_up(self, code: str) -> None:

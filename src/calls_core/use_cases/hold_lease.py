@@ -2,29 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Final, TypeAlias, TypeVar
 
 from calls_core.errors import LeaseLost, Unavailable
-from calls_core.job import Claim, Patience
-from calls_core.ports import JobQueue
+from calls_core.job import Patience
 from calls_core.use_cases.run_step import STEP_LIMIT
 
 ATTEMPT_LIMIT: Final = STEP_LIMIT * 4
 
 T = TypeVar("T")
 
+Renew: TypeAlias = Callable[[timedelta], Awaitable[None]]
+"""Makes the lease end so much later than now; raises ``LeaseLost``."""
+
 _log = logging.getLogger("calls.process")
 
 
-async def while_leased(jobs: JobQueue, patience: Patience, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-    """Return what *work* returns, renewing the lease of *claim* until then.
+async def while_leased(renew: Renew, patience: Patience, work: Coroutine[Any, Any, T]) -> T:
+    """Return what *work* returns, renewing the lease until then.
 
     Raises:
         LeaseLost: it is lost, or the attempt has taken far too long; *work* was cancelled.
     """
     working = asyncio.create_task(work)
-    heart = asyncio.create_task(_beat(jobs, patience, claim))
+    heart = asyncio.create_task(_beat(renew, patience))
     try:
         done, _ = await asyncio.wait({working, heart}, return_when=asyncio.FIRST_COMPLETED)
         if working not in done:
@@ -46,13 +49,13 @@ async def end_tasks(patience: Patience, *tasks: asyncio.Task[Any]) -> None:
         _log.error("an analyzer does not end although it was cancelled; its author must mend it")
 
 
-async def _beat(jobs: JobQueue, patience: Patience, claim: Claim) -> None:
+async def _beat(renew: Renew, patience: Patience) -> None:
     """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
     misses = 0
     for _ in range(ATTEMPT_LIMIT // patience.heartbeat):
         await asyncio.sleep(patience.heartbeat.total_seconds())
         try:
-            await jobs.renew(claim, patience.lease)
+            await renew(patience.lease)
             misses = 0
         except Unavailable as error:
             misses += 1

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -122,7 +123,7 @@ class ProcessRecording:
     async def _outcome(self, claim: Claim) -> str:
         """Work on the job, and tell in a word or two how that ended."""
         try:
-            return await while_leased(self.jobs, self.patience, claim, self._process(claim))
+            return await while_leased(partial(self.jobs.renew, claim), self.patience, self._process(claim))
         except LeaseLost as lost:
             if isinstance(lost.__cause__, CallNotFound):
                 return "erased"

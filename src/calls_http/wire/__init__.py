@@ -1,25 +1,50 @@
 """What travels: one struct per JSON object. Field names are public API; the core's are not."""
 
 from calls_http.wire.calls import Call, CallPage, Intake, NewCall, PulledCall, Stats
-from calls_http.wire.events import Event, EventPage, event_body
+from calls_http.wire.events import Event, EventPage, event_body, webhook_event_body
 from calls_http.wire.problems import Problem, ProblemDetail
 from calls_http.wire.recordings import Download, Recording, Reprocess, Transcript, Waveform
+from calls_http.wire.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryPage,
+    LoggedDelivery,
+    NewWebhook,
+    Queued,
+    Release,
+    Replay,
+    Webhook,
+    WebhookChanges,
+    WebhookList,
+)
 
 __all__ = [
+    "Attempt",
     "Call",
     "CallPage",
+    "Delivery",
+    "DeliveryPage",
     "Download",
     "Event",
     "EventPage",
     "Intake",
+    "LoggedDelivery",
     "NewCall",
+    "NewWebhook",
     "Problem",
     "ProblemDetail",
     "PulledCall",
+    "Queued",
     "Recording",
+    "Release",
+    "Replay",
     "Reprocess",
     "Stats",
     "Transcript",
     "Waveform",
+    "Webhook",
+    "WebhookChanges",
+    "WebhookList",
     "event_body",
+    "webhook_event_body",
 ]

@@ -15,7 +15,7 @@ from calls_core.ports import IntakeState
 URL_LIMIT: Final = 2048
 _AROUND: Final = r"[\s\x1c-\x1f]*"
 _WITHIN: Final = r"[^\x00-\x1f\x7f]"
-_SENTENCE: Final = r"^[^\x00-\x1f\x7f]*$"
+SENTENCE: Final = r"^[^\x00-\x1f\x7f]*$"
 _VISIBLE: Final = r"[^\s\x00-\x1f\x7f]"
 
 
@@ -213,7 +213,7 @@ class Intake(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whether new calls are accepted, and if not, why: *reason* is what their senders are told."""
 
     accepting: bool
-    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=_SENTENCE)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=SENTENCE)] | None = None
 
     @classmethod
     def of(cls, state: IntakeState) -> "Intake":

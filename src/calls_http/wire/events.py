@@ -9,10 +9,11 @@ import msgspec
 
 from calls_core import call as core
 from calls_core import recording as domain
+from calls_core.delivery import Destination
 from calls_core.events import Event as CoreEvent
 from calls_core.events import EventType
 from calls_core.ports import FeedEntry
-from calls_http.wire.calls import Call
+from calls_http.wire.calls import Call, Reason
 from calls_http.wire.recordings import Recording
 
 BODY_LIMIT: Final = 20_000
@@ -55,6 +56,13 @@ class EventPage(msgspec.Struct, kw_only=True):
     def of(cls, entries: Sequence[FeedEntry], asked_after: int) -> "EventPage":
         last = entries[-1].position if entries else asked_after
         return cls(items=[Event.of(entry) for entry in entries], next_cursor=str(last))
+
+
+def webhook_event_body(event: CoreEvent, destination: Destination | None) -> bytes:
+    """Return what is told of an *event* about a destination, which may have been removed since."""
+    disabled = destination.disabled if destination else None
+    data = {"webhook_id": event.destination_id, "disabled_reason": Reason.of(disabled)}
+    return _encoded(event, data)
 
 
 def event_body(event: CoreEvent, call: core.Call | None, recording: domain.Recording | None) -> bytes:

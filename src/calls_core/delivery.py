@@ -1,0 +1,235 @@
+"""Destinations, which are told of events, and deliveries, which are events on their way to them."""
+
+import base64
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NewType
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from calls_core.call import CallStatus
+from calls_core.errors import FieldError, InvalidDestination, Reason
+from calls_core.events import DestinationId, Event, EventType
+
+DeliveryId = NewType("DeliveryId", UUID)
+
+URL_LIMIT: Final = 2048
+DESCRIPTION_LIMIT: Final = 500
+SECRET_BYTES: Final = 32
+BOTH_SECRETS_FOR: Final = timedelta(hours=24)
+HEAD_LIMIT: Final = 1024
+"""How much of an answer is kept, in bytes."""
+
+ABOUT_ITSELF: Final = EventType.WEBHOOK_TEST
+"""The one type that is never in the feed: it is sent to a destination on demand."""
+
+_SCHEMES: Final = {"webhook": ("http", "https")}
+
+
+class DestinationKind(StrEnum):
+    WEBHOOK = "webhook"
+
+
+class DeliveryMode(StrEnum):
+    """*by_hand*: deliveries are held until somebody releases them."""
+
+    AUTOMATIC = "automatic"
+    BY_HAND = "by_hand"
+
+
+class DeliveryState(StrEnum):
+    HELD = "held"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DELIVERED = "delivered"
+    EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationDetails:
+    """What an operator says of a destination. No *event_types* means all of them."""
+
+    url: str
+    kind: DestinationKind = DestinationKind.WEBHOOK
+    mode: DeliveryMode = DeliveryMode.AUTOMATIC
+    event_types: tuple[EventType, ...] = ()
+    description: str = ""
+    enabled: bool = True
+
+    def checked(self) -> "DestinationDetails":
+        """Return the details, trimmed. Where the URL leads is judged when it is dialled, not here.
+
+        Raises:
+            InvalidDestination: with one entry for every field that is wrong.
+        """
+        url, description = self.url.strip(), self.description.strip()
+        errors = [FieldError("/url", why) for why in _url_faults(url, _SCHEMES[self.kind])]
+        if len(description) > DESCRIPTION_LIMIT or not description.isprintable():
+            errors.append(FieldError("/description", f"must be one line of at most {DESCRIPTION_LIMIT} characters"))
+        if ABOUT_ITSELF in self.event_types:
+            errors.append(FieldError("/event_types", f"{ABOUT_ITSELF} is sent on demand only"))
+        if errors:
+            raise InvalidDestination("; ".join(f"{e.pointer[1:]}: {e.detail}" for e in errors), errors)
+        types = tuple(dict.fromkeys(self.event_types))
+        return replace(self, url=url, description=description, event_types=types)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where events go. Both secrets sign until *old_secret_until*. *disabled* tells why we have disabled it ourselves;
+    *failing_since* is when it began to fail, None when its last answer was a good one."""
+
+    id: DestinationId
+    details: DestinationDetails
+    secret: str
+    created_at: datetime
+    updated_at: datetime
+    old_secret: str | None = None
+    old_secret_until: datetime | None = None
+    disabled: Reason | None = None
+    failing_since: datetime | None = None
+
+    def wants(self, kind: EventType) -> bool:
+        return self.details.enabled and (not self.details.event_types or kind in self.details.event_types)
+
+    def changed(self, details: DestinationDetails, now: datetime) -> "Destination":
+        """Return it with other details; enabling it makes a new start."""
+        fresh = replace(self, details=details, updated_at=now)
+        if details.enabled and not self.details.enabled:
+            fresh = replace(fresh, disabled=None, failing_since=None)
+        return fresh
+
+    def rotated(self, now: datetime) -> "Destination":
+        """Return it with a new secret, beside which the old one signs for a day."""
+        until = now + BOTH_SECRETS_FOR
+        return replace(self, secret=new_secret(), old_secret=self.secret, old_secret_until=until, updated_at=now)
+
+    def secrets(self, now: datetime) -> tuple[str, ...]:
+        """Return the secrets that sign at the moment, the newest first."""
+        if self.old_secret and self.old_secret_until and now < self.old_secret_until:
+            return (self.secret, self.old_secret)
+        return (self.secret,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event on its way to one destination. *attempt* counts since it was last released or replayed."""
+
+    id: DeliveryId
+    destination_id: DestinationId
+    event: Event
+    state: DeliveryState
+    attempt: int
+    run_at: datetime
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of one attempt. *status* is None when there was no answer; *head* is the beginning of its body."""
+
+    at: datetime
+    duration_ms: int
+    status: int | None = None
+    error: Reason | None = None
+    head: str = ""
+    retry_after: timedelta | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryClaim:
+    """A notifier's lease on a delivery, as for jobs. *body* is the event's."""
+
+    delivery: Delivery
+    body: bytes
+    token: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What becomes of a delivery after an attempt: with state queued, it is due again after *delay*. *disables* tells
+    that the destination shall be sent nothing more until somebody enables it, and is told as *event*."""
+
+    state: DeliveryState
+    delay: timedelta = timedelta(0)
+    disables: Reason | None = None
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFilter:
+    """Deliveries that fit all that is given. *agent*, *status* and *started* are those of the call,
+    *happened* is the time of the event; each ends before its *until*."""
+
+    ids: tuple[DeliveryId, ...] | None = None
+    destination_id: DestinationId | None = None
+    state: DeliveryState | None = None
+    call_id: UUID | None = None
+    agent: str | None = None
+    status: CallStatus | None = None
+    started_from: datetime | None = None
+    started_until: datetime | None = None
+    happened_from: datetime | None = None
+    happened_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlan:
+    """When a failed delivery is tried again: the schedule that Standard Webhooks gives as its example.
+
+    *scale* multiplies every pause of ours, for trials and tests; what a receiver asks for is not scaled.
+    """
+
+    scale: float = 1.0
+    pauses: Sequence[timedelta] = (
+        timedelta(seconds=5),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
+    )
+
+    @property
+    def max_attempts(self) -> int:
+        return len(self.pauses) + 1
+
+    @property
+    def disable_after(self) -> timedelta:
+        """How long a destination may fail without a break."""
+        return timedelta(days=5) * self.scale
+
+    def pause(self, attempt: int, retry_after: timedelta | None) -> timedelta | None:
+        """Return how long to wait after the failed *attempt*, counted from 1; None after the last."""
+        if attempt >= self.max_attempts:
+            return None
+        planned = self.pauses[attempt - 1] * self.scale * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load)
+        return max(planned, min(retry_after or timedelta(0), self.pauses[-1]))
+
+
+def new_secret() -> str:
+    """Return a new secret as Standard Webhooks writes it: ``whsec_`` and base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def _url_faults(url: str, schemes: Sequence[str]) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return ["is not a URL"]
+    if parts.scheme not in schemes or not host:
+        return [f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and a host"]
+    if parts.username is not None or parts.password is not None:
+        return ["must not hold a user name or a password"]
+    if len(url) > URL_LIMIT or not all("!" <= character <= "~" for character in url):
+        return [f"must have at most {URL_LIMIT} characters, percent-encoded"]
+    return []
