@@ -33,6 +33,10 @@ NOBODY: Final = Principal(id="nobody", name="nobody")
 GRANTS: Final = frozenset[str]([*Role, *accounts.Scope])
 
 TOKEN: Final = "token"  # noqa: S105 (the name of a parameter)
+LOOK_AGAIN_SEC: Final = 30.0
+"""How long an answer may go on, such as a stream of events, before it is asked again whether it still may."""
+
+SUCCESSES: Final = range(200, 300)
 SITTING_SEC: Final = 600.0
 """A player asks for range after range: within this time, one entry tells of all of them."""
 
@@ -89,30 +93,33 @@ class Gate(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         rule = self._rules[handler.handler_name]
-        principal = await _sender(request, rule)
-        if not principal.may(rule.may):
-            raise Forbidden(_too_little(principal, rule))
-        scope["user"] = principal
-        if rule.recorded is None or request.method == HttpMethod.HEAD:
-            await next_app(scope, receive, send)
-            return
+        scope["user"] = await _admitted(request, rule)
+        is_recorded = rule.recorded is not None and request.method != HttpMethod.HEAD
+        clock = asyncio.get_running_loop().time
+        looked_at = clock()
 
-        async def recording_send(message: Message) -> None:
-            # Before the first byte leaves: what cannot be recorded is not handed out.
-            if message["type"] == "http.response.start" and 200 <= message["status"] < 300:  # noqa: PLR2004 (HTTP)
+        async def watched_send(message: Message) -> None:
+            nonlocal looked_at
+            if message["type"] == "http.response.start" and is_recorded and message["status"] in SUCCESSES:
+                # Before the first byte leaves: what cannot be recorded is not handed out.
                 await self._record(request, rule)
+            elif message["type"] == "http.response.body" and clock() - looked_at > LOOK_AGAIN_SEC:
+                await _admitted(request, rule)
+                looked_at = clock()
             await send(message)
 
-        await next_app(scope, receive, recording_send)
+        await next_app(scope, receive, watched_send)
 
     async def _record(self, request: Request[Any, Any, Any], rule: Rule) -> None:
         assert rule.recorded is not None  # noqa: S101 (for the type checker)
         actor, call_id = actor_of(request), _call_id(request)
-        if rule.recorded is Action.LISTENED and not self._sittings.begins((actor, call_id)):
+        if rule.recorded is Action.LISTENED and self._sittings.goes_on((actor, call_id)):
             return
         query = urlencode([(name, value) for name, value in _parameters(request) if name != TOKEN])
         audit = await request.app.state.dishka_container.get(KeepAudit)
         await audit(rule.recorded, actor, call_id=call_id, details={"query": query} if query else None)
+        if rule.recorded is Action.LISTENED:
+            self._sittings.begin((actor, call_id))
 
 
 class _Sittings:
@@ -123,15 +130,14 @@ class _Sittings:
     def __init__(self) -> None:
         self._ends: OrderedDict[tuple[Actor, CallId | None], float] = OrderedDict()
 
-    def begins(self, sitting: tuple[Actor, CallId | None]) -> bool:
-        now = asyncio.get_running_loop().time()
-        if now < self._ends.get(sitting, 0.0):
-            return False
-        self._ends[sitting] = now + SITTING_SEC
+    def goes_on(self, sitting: tuple[Actor, CallId | None]) -> bool:
+        return asyncio.get_running_loop().time() < self._ends.get(sitting, 0.0)
+
+    def begin(self, sitting: tuple[Actor, CallId | None]) -> None:
+        self._ends[sitting] = asyncio.get_running_loop().time() + SITTING_SEC
         self._ends.move_to_end(sitting)
         if len(self._ends) > self.LIMIT:
             self._ends.popitem(last=False)
-        return True
 
 
 def actor_of(request: Request[Any, Any, Any]) -> Actor:
@@ -157,6 +163,19 @@ def bearer(request: Request[Any, Any, Any]) -> str | None:
     if len(given) > 1 or scheme.lower() != "bearer" or not credential.strip():
         raise NotSignedIn("send one header, as Authorization: Bearer ...")
     return credential.strip()
+
+
+async def _admitted(request: Request[Any, Any, Any], rule: Rule) -> Principal:
+    """Return who sends *request*.
+
+    Raises:
+        NotSignedIn: nobody knows.
+        Forbidden: whoever it is may not.
+    """
+    principal = await _sender(request, rule)
+    if not principal.may(rule.may):
+        raise Forbidden(_too_little(principal, rule))
+    return principal
 
 
 async def _sender(request: Request[Any, Any, Any], rule: Rule) -> Principal:
