@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from tests.servers.chromium import NoBrowser, chromium_program
 from tests.servers.disk import NoTmpfs, require_tmpfs
 from tests.servers.nginx import NoNginx, nginx_program
 from tests.servers.postgres import NoPostgres, postgres_programs
@@ -73,6 +74,14 @@ def _nginx() -> Reason | None:
     return None
 
 
+def _browser() -> Reason | None:
+    try:
+        chromium_program()
+    except NoBrowser as error:
+        return str(error)
+    return None
+
+
 def _promtool() -> Reason | None:
     if shutil.which("promtool"):
         return None
@@ -100,6 +109,7 @@ def _recordings() -> Reason | None:
 
 CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyType(
     {
+        "browser": _browser,
         "curl": _curl,
         "sqlite": _sqlite,
         "postgres": _postgres,

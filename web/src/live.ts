@@ -3,8 +3,8 @@
 EventSource can carry no credential, so the stream is read by fetch. A browser opens few connections to one host, so
 only tabs that are seen keep one. */
 import type { QueryClient } from '@tanstack/vue-query'
-import { onScopeDispose, ref } from 'vue'
-import { fetchSignedIn } from './api/session'
+import { onScopeDispose, ref, watch } from 'vue'
+import { fetchSignedIn, session } from './api/session'
 
 /** Whether changes arrive by themselves; otherwise one has to look. */
 export const isLive = ref(false)
@@ -46,12 +46,13 @@ export function followEvents(cache: QueryClient): void {
     stream?.abort()
     stream = null
     isLive.value = false
-    if (document.visibilityState === 'hidden') return
+    if (document.visibilityState === 'hidden' || session.state.value === 'out') return
     stream = new AbortController()
     void keep(stream.signal)
   }
 
   document.addEventListener('visibilitychange', seen)
+  watch(() => session.state.value === 'out', seen)
   seen()
   onScopeDispose(() => {
     document.removeEventListener('visibilitychange', seen)

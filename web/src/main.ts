@@ -2,6 +2,7 @@ import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { createApp } from 'vue'
 import { Problem } from './api/problem'
 
+import { begin } from './api/session'
 import App from './App.vue'
 import { i18n, preferred, speak } from './i18n'
 import { router } from './router'
@@ -20,5 +21,6 @@ const queryClient = new QueryClient({
 
 beginTheme()
 
+void begin().catch(() => undefined) // who does not answer is told of by what is asked next
 await speak(preferred())
 createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

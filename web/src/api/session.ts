@@ -4,14 +4,16 @@ import { Problem } from './problem'
 
 export type Role = 'admin' | 'operator' | 'viewer'
 export interface Person {
-  username: string
-  role: Role
+  id: string
+  name: string
+  role: Role | null
+  accounts: boolean
 }
 
 type State = 'unknown' | 'open' | 'out' | 'in'
 
 const held = reactive<{ state: State; token: string; person: Person | null; expired: boolean }>({
-  state: 'open',
+  state: 'unknown',
   token: '',
   person: null,
   expired: false,
@@ -22,7 +24,7 @@ export const session = {
   person: computed(() => held.person),
   expired: computed(() => held.expired),
   /** Without accounts everybody may do everything. */
-  may: (...roles: Role[]) => held.state === 'open' || (held.person !== null && roles.includes(held.person.role)),
+  may: (...roles: Role[]) => held.state === 'open' || roles.some((role) => role === held.person?.role),
 }
 
 let renewing: Promise<boolean> | null = null
@@ -42,17 +44,10 @@ export function authorization(): Record<string, string> {
   return held.token ? { Authorization: `Bearer ${held.token}` } : {}
 }
 
+/** Find out whether there are accounts, and whether the cookie of an earlier visit still holds. */
 export async function begin(): Promise<void> {
-  const answer = await fetch('/auth/me', { headers: authorization() })
-  if (answer.ok) {
-    held.person = (await answer.json()) as Person
-    held.state = held.token ? 'in' : 'open'
-  } else if (answer.status === 401) {
-    if (await renew()) await learnWho()
-    else held.state = 'out'
-  } else {
-    held.state = 'open'
-  }
+  const answer = await fetchSignedIn(new Request('/auth/me'))
+  if (answer.ok) become((await answer.json()) as Person)
 }
 
 export async function signIn(username: string, password: string): Promise<void> {
@@ -68,30 +63,43 @@ export async function signIn(username: string, password: string): Promise<void> 
 }
 
 export async function signOut(): Promise<void> {
-  await fetch('/auth/logout', { method: 'POST', headers: authorization() })
+  const answer = await fetch('/auth/logout', { method: 'POST', headers: authorization() })
+  if (!answer.ok) throw Problem.of(answer.status, await answer.json().catch(() => null))
   signedOut(false)
 }
 
-/** Get a new access token; several who ask at once share one request, since a refresh token is good for one only. */
+/** Get a new access token. A refresh token is good for one only, so several who ask at once share it, and tabs wait for
+each other. */
 export function renew(): Promise<boolean> {
-  renewing ??= (async () => {
+  renewing ??= alone(async () => {
     const answer = await fetch('/auth/refresh', { method: 'POST' })
     if (!answer.ok) return false
     held.token = ((await answer.json()) as { access_token: string }).access_token
+    if (!held.person) await learnWho()
     return true
-  })().finally(() => (renewing = null))
+  }).finally(() => (renewing = null))
   return renewing
+}
+
+/** Browsers lend locks to safe origins only, which is https and the own machine. */
+async function alone(work: () => Promise<boolean>): Promise<boolean> {
+  const locks = (navigator as { locks?: LockManager }).locks
+  return locks ? await locks.request('calls-refresh', work) : await work()
 }
 
 async function learnWho(): Promise<void> {
   const answer = await fetch('/auth/me', { headers: authorization() })
   if (!answer.ok) throw Problem.of(answer.status, await answer.json().catch(() => null))
-  held.person = (await answer.json()) as Person
-  held.state = 'in'
+  become((await answer.json()) as Person)
+}
+
+function become(person: Person): void {
+  held.person = person
+  held.state = person.accounts ? 'in' : 'open'
   held.expired = false
 }
 
-function signedOut(expired: boolean): void {
+export function signedOut(expired: boolean): void {
   held.expired = expired && held.state === 'in'
   held.token = ''
   held.person = null

@@ -32,7 +32,7 @@ export function add(files: Iterable<File>): void {
   for (const file of files) {
     const { caller, receiver, startedAt } = guess(file.name, file.lastModified)
     items.unshift({
-      key: crypto.randomUUID(),
+      key: newKey(),
       file,
       caller,
       receiver,
@@ -44,6 +44,11 @@ export function add(files: Iterable<File>): void {
       reason: '',
     })
   }
+}
+
+/** crypto.randomUUID is for safe origins only. */
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 export const isComplete = (item: Item): boolean => Boolean(item.caller.trim() && item.receiver.trim() && item.startedAt)

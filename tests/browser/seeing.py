@@ -1,0 +1,39 @@
+"""What is done in a page again and again."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+SCREENSHOTS: Final = Path(__file__).with_name("screenshots")
+RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+_DROP: Final = """files => {
+    const carried = new DataTransfer()
+    for (const [name, content] of files) {
+        const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0))
+        carried.items.add(new File([bytes], name))
+    }
+    return carried
+}"""
+
+
+def drop(page: Page, files: Sequence[tuple[str, bytes]]) -> None:
+    """Drag *files* onto the upload page and let them go."""
+    carried = page.evaluate_handle(_DROP, [[name, base64.b64encode(content).decode()] for name, content in files])
+    page.get_by_test_id("drop").dispatch_event("dragover", {"dataTransfer": carried})
+    page.get_by_test_id("drop").dispatch_event("drop", {"dataTransfer": carried})
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe finds that would keep somebody out, and what is wider than the window.
+
+    The page must be opened with ``bypass_csp``: axe puts style sheets in.
+    """
+    found = Axe().run(page, options=RULES).response["violations"]
+    told = [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+    excess = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [*told, *([f"{excess} px too wide"] if excess > 0 else [])]

@@ -1,0 +1,67 @@
+"""Every page, on a desk and on a phone, by day and by night, in both languages: nothing keeps anybody out."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from calls_http.page import page_folder
+from tests.browser.seeing import SCREENSHOTS, barriers
+from tests.e2e.conversation import ended, register, upload
+from tests.servers.service import Service
+
+pytestmark = pytest.mark.requires("browser")
+
+FIRST_PAGE_LIMIT = 350_000
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+WAYS = {
+    "desk-light-en": {"viewport": DESK, "color_scheme": "light", "locale": "en-GB"},
+    "desk-dark-ru": {"viewport": DESK, "color_scheme": "dark", "locale": "ru-RU"},
+    "phone-light-ru": {"viewport": PHONE, "color_scheme": "light", "locale": "ru-RU", "has_touch": True},
+    "phone-dark-en": {"viewport": PHONE, "color_scheme": "dark", "locale": "en-GB", "has_touch": True},
+}
+
+
+@pytest.fixture(scope="module")
+def call_id(service: Service, recording: Path) -> str:
+    with service.client() as client:
+        call = register(client, tags=["vip"], agent="Anna")
+        upload(client, call["id"], recording)
+        return str(ended(client, call["id"])["id"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_barriers(service: Service, opened: Callable[..., Page], call_id: str, way: str) -> None:
+    """Axe finds nothing by WCAG 2.2 AA, and nothing is wider than the window."""
+    page = opened(f"{service.url}/ui/", bypass_csp=True, **WAYS[way])
+    found = {}
+    for name in ("", f"calls/{call_id}", "upload", "dashboard", "health", "nowhere"):
+        page.goto(f"{service.url}/ui/{name}")
+        expect(page.locator("main h1, main p").first).to_be_visible()
+        if name.startswith("calls/"):
+            expect(page.locator("canvas").first).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / f"{name.partition('/')[0] or 'list'}-{way}.png", full_page=True)
+        found[name] = barriers(page)
+    assert found == {name: [] for name in found}
+
+
+def test_the_person_chooses(page: Page) -> None:
+    """Language and theme are switched in the page, and kept."""
+    page.get_by_role("button", name="Показать по-русски").click()
+    page.get_by_role("button", name="Светлая или тёмная тема").click()
+    page.reload()
+    expect(page.get_by_role("heading", name="Звонки")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+
+
+def test_the_first_page_is_small() -> None:
+    """What a browser must load before it shows the list, packed, stays below 350 kB."""
+    folder = page_folder()
+    index = (folder / "index.html").read_text()
+    named = re.findall(r'(?:src|href)="/ui/(assets/[^"]+)"', index)
+    sizes = {name: (folder / f"{name}.gz").stat().st_size for name in named}
+    assert 0 < sum(sizes.values()) < FIRST_PAGE_LIMIT, json.dumps(sizes)

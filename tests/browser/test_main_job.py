@@ -1,0 +1,50 @@
+"""A newcomer's first minutes: a recording is dropped, becomes ready, is heard and read."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.seeing import drop
+from tests.servers.service import Service
+
+pytestmark = pytest.mark.requires("browser")
+
+
+def test_a_dropped_recording_is_heard(page: Page, recording: Path) -> None:
+    """Dropped, sent, ready without a reload; played with a position that moves; read, and heard from where it says."""
+    page.get_by_role("link", name="Upload").first.click()
+    drop(page, [("79001112233-205-20261120-101500.wav", recording.read_bytes())])
+    expect(page.get_by_label("Caller")).to_have_value("79001112233")
+    expect(page.get_by_label("Receiver")).to_have_value("205")
+    expect(page.get_by_label("Started")).to_have_value(re.compile("2026-11-20T10:15"))
+    page.get_by_role("button", name="Upload one").click()
+    expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=20_000)
+    page.get_by_role("link", name="Open the call").click()
+
+    expect(page.get_by_role("heading", name="79001112233")).to_be_visible()
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_test_id("position")).to_contain_text("0:01")
+    page.get_by_role("button", name="Pause").click()
+
+    lines = page.get_by_role("list", name="Transcript").get_by_role("button")
+    wanted = lines.nth(lines.count() - 1)
+    wanted.click()
+    expect(wanted).to_have_attribute("aria-current", "true")
+    started = wanted.get_attribute("title") or ""
+    moment = int(re.findall(r"0:(\d\d)", started)[0])
+    position = page.locator("audio").evaluate("audio => audio.currentTime")
+    assert moment <= position < moment + 2
+    expect(page.locator("canvas").first).to_be_visible()
+
+
+def test_what_is_refused_is_told(service: Service, opened: Callable[..., Page]) -> None:
+    """A file that holds no audio ends as failed, with the reason; one with a wrong name is refused with what to do."""
+    page = opened(f"{service.url}/ui/upload", refusals=True)
+    drop(page, [("111-222.wav", b"this is no audio at all"), ("333-444.exe", b"MZ")])
+    page.get_by_role("button", name="Upload 2").click()
+    expect(page.get_by_text("Failed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("not audio")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="exe")).to_be_visible()
