@@ -55,6 +55,7 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
         telemetry=container.get_sync(Telemetry),
         expose_metrics=metrics,
         name=settings.app_name,
+        accounts=settings.auth_enabled,
     )
     setup_dishka(container, app)
     return app

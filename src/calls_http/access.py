@@ -12,6 +12,7 @@ from litestar import Litestar, Request
 from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
+from litestar.openapi.spec import SecurityRequirement
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +27,9 @@ from calls_core.use_cases.keep_audit import KeepAudit
 _OPEN: Final = "open"
 OPEN: Final[dict[str, Any]] = {_OPEN: True}
 """What a route is marked with, as ``opt=OPEN``, that everybody may use."""
+
+ASKS_NOBODY: Final[list[SecurityRequirement]] = [{}]
+"""What the document says of such a route."""
 
 NOBODY: Final = Principal(id="nobody", name="nobody")
 """Who asks an open route: it is not even looked who it may be."""

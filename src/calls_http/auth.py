@@ -14,7 +14,7 @@ from calls_core.recording import CallId
 from calls_core.use_cases.authenticate import Accounts
 from calls_core.use_cases.manage_accounts import ChangePassword
 from calls_core.use_cases.sign_in import RefreshSession, SignedIn, SignIn, SignOut, Tickets
-from calls_http.access import OPEN, actor_of, address_of, bearer
+from calls_http.access import ASKS_NOBODY, OPEN, actor_of, address_of, bearer
 from calls_http.documentation import READS_BODY, operation, problems
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.wire import accounts as wire
@@ -30,6 +30,7 @@ _COOKIE_SET: Final = {"Set-Cookie": "The refresh token: HttpOnly, SameSite=Stric
     "/login",
     status_code=200,
     opt=OPEN,
+    security=ASKS_NOBODY,
     cache_control=NEVER_KEPT,
     operation_class=operation(headers={200: _COOKIE_SET}),
     responses=problems(401, 403, 409, 429, *READS_BODY, is_open=True),
@@ -49,6 +50,7 @@ async def login(
     "/refresh",
     status_code=200,
     opt=OPEN,
+    security=ASKS_NOBODY,
     cache_control=NEVER_KEPT,
     operation_class=operation(headers={200: _COOKIE_SET}),
     responses=problems(401, 403, 409, is_open=True),
@@ -70,6 +72,7 @@ async def refresh(
     "/logout",
     status_code=204,
     opt=OPEN,
+    security=ASKS_NOBODY,
     operation_class=operation(contents={204: None}, headers={204: {"Set-Cookie": "Removes the cookie."}}),
     responses=problems(401, 403, is_open=True),
     summary="Sign out",

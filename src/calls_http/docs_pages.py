@@ -11,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import RedocRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Tag
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.response import File
 
@@ -25,6 +25,10 @@ ASSETS: Final = {
     "swagger-ui.css": "text/css",
     "redoc.standalone.js": "text/javascript",
 }
+BEARER: Final = "bearer"
+_BEARER: Final = SecurityScheme(
+    type="http", scheme="bearer", description="An access token of POST /auth/login, or an API key."
+)
 NO_FAVICON: Final = "<link rel='icon' href='data:,'>"
 """Otherwise the pages load one from a content delivery network."""
 
@@ -37,8 +41,8 @@ its `type` is a code that never changes. Parameters that are not documented here
 """
 
 
-def openapi_config(title: str) -> OpenAPIConfig:
-    """Return what makes the document, and Swagger UI at ``/docs``."""
+def openapi_config(title: str, *, accounts: bool) -> OpenAPIConfig:
+    """Return what makes the document, and Swagger UI at ``/docs``. With *accounts*, it asks for a token."""
     return OpenAPIConfig(
         title=title,
         version=installed_version(),
@@ -55,6 +59,8 @@ def openapi_config(title: str) -> OpenAPIConfig:
                 favicon=NO_FAVICON,
             )
         ],
+        components=Components(security_schemes={BEARER: _BEARER} if accounts else {}),
+        security=[{BEARER: []}] if accounts else None,
         tags=[
             Tag(name="calls", description="Phone calls as business systems know them."),
             Tag(name="recordings", description="Their audio, and what was found in it."),

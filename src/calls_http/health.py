@@ -12,7 +12,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 
 from calls_core.errors import CallsError
-from calls_http.access import OPEN
+from calls_http.access import ASKS_NOBODY, OPEN
 from calls_http.documentation import operation, problems
 from calls_http.queries import refuse_unknown_parameters
 
@@ -48,7 +48,14 @@ class Alive(msgspec.Struct, kw_only=True):
     status: Literal["alive"] = "alive"
 
 
-@get("/live", opt=OPEN, operation_class=operation(), responses=problems(is_open=True), summary="Is the process alive?")
+@get(
+    "/live",
+    opt=OPEN,
+    security=ASKS_NOBODY,
+    operation_class=operation(),
+    responses=problems(is_open=True),
+    summary="Is the process alive?",
+)
 async def get_live() -> Alive:
     """Asks nobody else: restart the process when this does not answer."""
     return Alive()
@@ -57,6 +64,7 @@ async def get_live() -> Alive:
 @get(
     "/ready",
     opt=OPEN,
+    security=ASKS_NOBODY,
     operation_class=operation(),
     responses=problems(is_open=True)
     | {503: ResponseSpec(Health, generate_examples=False, description="A part that is needed is down.")},

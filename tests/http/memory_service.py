@@ -290,6 +290,7 @@ class MemoryService:
             pace=self.pace,
             lingering=self.lingering,
             streaming=self.streaming,
+            accounts=self.accounts,
         )
         self.made = self.container()
         setup_dishka(self.made, app)

@@ -210,6 +210,15 @@ async def test_what_is_open(guarded: Client) -> None:
     assert (await guarded.options("/calls")).status_code == 204
 
 
+def test_the_document_says_what_is_open(service: tuple[MemoryService, Litestar]) -> None:
+    """All operations ask for a bearer token, but for those that are marked open."""
+    document = service[1].openapi_schema.to_schema()
+    assert document["security"] == [{"bearer": []}]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert {each["operationId"] for each in operations if each.get("security") == [{}]} == OPEN_OPERATIONS
+
+
 def test_an_operation_without_a_row_keeps_the_service_from_starting() -> None:
     """So does one that is marked open and has a row, too; one that is marked open alone does not."""
 
