@@ -66,7 +66,7 @@ class Calls:
     async def attach(self, call_id: CallId, path: Path, *, filename: str | None = None) -> Recording:
         """Accept the audio file at *path* as the recording of a call."""
         attach = await self.container.get(AttachRecording)
-        return await attach(call_id, filename or path.name, _pieces(path))
+        return await attach(call_id, filename or path.name, pieces_of(path))
 
     async def wait(self, call_id: CallId, *, seconds: float = 3600) -> Call:
         """Return the call once it is ready or failed.
@@ -144,7 +144,8 @@ def in_folder(settings: Settings, folder: Path) -> Settings:
     )
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+async def pieces_of(path: Path) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file, read off the event loop."""
     with await asyncio.to_thread(path.open, "rb") as file:
         while piece := await asyncio.to_thread(file.read, PIECE):
             yield piece

@@ -9,9 +9,11 @@ from calls_app.cli.analyze import analyze
 from calls_app.cli.demo import demo
 from calls_app.cli.doctor import doctor
 from calls_app.cli.fake_ai import fake_ai
+from calls_app.cli.import_ import import_
 from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
 from calls_app.cli.users import users
+from calls_app.cli.watch import watch
 from calls_app.settings import SettingsError
 from calls_core.errors import CallsError
 
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai):
     app.command()(command)
+app.command("import")(import_)
+app.command()(watch)
 app.add_typer(plugins, name="plugins")
 app.add_typer(users, name="users")
 

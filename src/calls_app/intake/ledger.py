@@ -1,0 +1,88 @@
+"""One line for each recording that was handed over: the report for people, and the memory of the next run."""
+
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+
+class Outcome(StrEnum):
+    """*accepted*: it made a call; *known*: the call was there; *refused*: the reason stands in the line."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+DONE: Final = frozenset({Outcome.ACCEPTED, Outcome.KNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    source: str
+    outcome: Outcome
+    call_id: str = ""
+    code: str = ""
+    detail: str = ""
+    at: str = ""
+
+
+class Ledger:
+    """A CSV file that only grows. A line is on the disk before ``note`` returns; a torn one is dropped when opened."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.done: set[str] = set()
+
+    def note(self, entry: Entry) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        values = [" ".join(str(value).split()) if value else "" for value in astuple(entry)[:-1]]
+        values[0] = entry.source
+        self._append([*values, at])
+        if entry.outcome in DONE:
+            self.done.add(entry.source)
+
+    def load(self) -> None:
+        data = self._file.readall()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            self._file.truncate(len(whole))
+        rows = csv.DictReader(io.StringIO(whole.decode("utf-8", "replace"), newline=""))
+        self.done = {row["source"] for row in rows if row.get("outcome") in DONE}
+        if not whole:
+            self._append([field.name for field in fields(Entry)])
+
+    def _append(self, values: list[str]) -> None:
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator="\n").writerow(values)
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(line.getvalue().encode())
+        os.fsync(self._file.fileno())
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """Lend the ledger at *path*, to one process at a time.
+
+    Raises:
+        ValueError: another process has it, or it cannot be written.
+    """
+    try:
+        file = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+")
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{path} is in use: the same import runs already") from None
+        ledger = Ledger(file)
+        ledger.load()
+        yield ledger

@@ -1,0 +1,95 @@
+"""`calls import` and `calls watch` as they are run: killed, started again, and each recording is there once."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.servers.service import Service
+
+FILES = 1000 if os.environ.get("CALLS_SOAK") else 200
+KILLS = 3
+
+
+def calls(folder: Path, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **variables}
+    return subprocess.Popen(
+        [sys.executable, "-m", "calls_app", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def lines(report: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(report.read_text().splitlines()))
+
+
+def eventually(condition: Any, process: "subprocess.Popen[str] | None" = None, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None
+        time.sleep(0.02)
+
+
+def test_many_files_arrive_once_though_the_import_is_killed_three_times(tmp_path: Path) -> None:
+    """Exactly one call for each, and a line in the report that says what happened to it. The soak has a thousand."""
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for number in range(FILES):
+        name = f"in-101-7900{number:04}-20260102-060405-{1767323045 + number}.{number}.wav"
+        (archive / name).write_bytes(b"RIFF%d" % number)
+    report = tmp_path / "report.csv"
+    command = ("import", "archive", "--pattern", "freepbx", "--report", "report.csv", "--at-once", "8")
+    for number in range(KILLS):
+        process = calls(tmp_path, *command)
+        wanted = (number + 1) * FILES // (KILLS + 1)
+        eventually(lambda wanted=wanted: report.exists() and report.read_bytes().count(b"\n") > wanted, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    last = calls(tmp_path, *command)
+    said, _ = last.communicate(timeout=120)
+    assert last.returncode == 0, said
+    told = lines(report)
+    assert Counter(line["source"] for line in told) == Counter(path.name for path in archive.iterdir())
+    assert {line["outcome"] for line in told} <= {"accepted", "known"}
+    data = tmp_path / "data"
+    with (
+        Service(tmp_path, f"sqlite:///{data / 'calls.db'}", worker=False) as service,
+        service.client() as client,
+    ):
+        assert client.get("/calls").json()["total"] == FILES
+        one = client.get(f"/calls/{told[-1]['call_id']}").json()
+        assert (one["receiver"], one["direction"]) == ("101", "inbound")
+
+
+def test_a_watched_folder_is_emptied_into_a_running_service(tmp_path: Path, beep: Path) -> None:
+    """Whole files go there by HTTP and are then deleted; a kill doubles none, and SIGTERM ends it well."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    command = ("watch", str(folder), "--pattern", "asterisk", "--settle", "0.1", "--then", "delete", "--url")
+    with Service(tmp_path, worker=False) as service, service.client() as client:
+        process = calls(tmp_path, *command, service.url)
+        for number in range(3):
+            part = folder / f"{number}.part"
+            part.write_bytes(beep.read_bytes())
+            part.rename(folder / f"auto-17673230{number}5-201-7900.wav")
+        eventually(lambda: client.get("/calls").json()["total"] == 3, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        again = calls(tmp_path, *command, service.url)
+        (folder / "auto-1767323095-201-7900.wav").write_bytes(beep.read_bytes())
+        eventually(lambda: not list(folder.glob("*.wav")), again)
+        again.terminate()
+        again.communicate()
+        assert again.returncode == 0
+        assert client.get("/calls").json()["total"] == 4
