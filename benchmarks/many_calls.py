@@ -1,5 +1,6 @@
 """Fills databases with many calls, and is the peer that search is measured beside: the ORM and ILIKE."""
 
+import itertools
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -77,8 +78,7 @@ async def fill_postgres(url: str, rows: int) -> None:
     parsed = make_url(normalized_url(url)).set(drivername="postgresql")
     connection = await asyncpg.connect(parsed.render_as_string(hide_password=False))
     calls = made_calls(rows)
-    for _ in range(0, rows, BATCH):
-        batch = [call for call, _ in zip(calls, range(BATCH), strict=False)]
+    while batch := list(itertools.islice(calls, BATCH)):
         stored = [call_row(call) for call in batch]
         await connection.copy_records_to_table(
             "calls", records=[tuple(row.values()) for row in stored], columns=list(stored[0])

@@ -21,6 +21,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.many_calls import Peer, fill_postgres, fill_sqlite
+from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallRepository, SqlCallSearch, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import Call, CallDetails, CallStatus
@@ -71,7 +72,7 @@ def summary(taken: list[float]) -> dict[str, float]:
 
 async def measure_search(url: str, rounds: int) -> dict[str, Any]:
     database, peer = Database(url), Peer(url)
-    search = SqlCallSearch(database)
+    search = SqlCallSearch(database, SnowballStemmer())
     results: dict[str, Any] = {}
     for name, query in QUERIES.items():
         wanted = CallFilter(query=normalized(query))
@@ -114,7 +115,7 @@ async def measure_paging(search: SqlCallSearch, rounds: int) -> dict[str, Any]:
 async def measure_queue(url: str, jobs: int) -> dict[str, float]:
     """Claim and finish jobs whose recordings have no steps, with eight workers; and the calls added before."""
     database = Database(url)
-    repository, queue, holds = SqlCallRepository(database), SqlJobQueue(database), SqlHolds(database)
+    repository, queue, holds = SqlCallRepository(database), SqlJobQueue(database, SnowballStemmer()), SqlHolds(database)
     began = time.perf_counter()
     acceptances = [await accepted(repository, holds) for _ in range(jobs)]
     attached = time.perf_counter()

@@ -21,6 +21,7 @@ from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
 from calls_adapters.outbound.webhook import WebhookSender
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
+from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.deliveries import SqlDeliveries
@@ -68,6 +69,7 @@ from calls_core.ports import (
     NewId,
     RecordingStorage,
     Senders,
+    Stemmer,
     StepParts,
     Telemetry,
     Uploads,
@@ -140,6 +142,7 @@ class Adapters(Provider):
     bodies = provide(WireEventBodies, provides=EventBodies)
     jobs = provide(SqlJobQueue, provides=JobQueue)
     parts = provide(SqlStepParts, provides=StepParts)
+    stemmer = provide(SnowballStemmer, provides=Stemmer)
     holds = provide(SqlHolds, provides=Holds)
     keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)
     uploads = provide(SqlUploads, provides=Uploads)

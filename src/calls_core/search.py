@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -11,7 +11,9 @@ from uuid import UUID
 
 from calls_core.call import Call, CallStatus, utc
 from calls_core.errors import FieldError, InvalidQuery
+from calls_core.highlights import Highlight
 from calls_core.recording import CallId
+from calls_core.spoken import QUERY_WORDS_LIMIT, WordQuery
 
 COUNT_CAP: Final = 10_000
 PAGE_LIMIT: Final = 200
@@ -38,8 +40,8 @@ class StatsBucket(StrEnum):
 class CallFilter:
     """Which calls fit; what is None does not matter. Times are half-open: from <= started_at < until.
 
-    *query* is a piece of caller or receiver as ``normalized`` leaves it; *text* is a piece of the transcript, in lower
-    case. Durations are seconds, both ends included.
+    *query* is a piece of caller or receiver as ``normalized`` leaves it; *text* is about the words of the transcript.
+    Durations are seconds, both ends included.
     """
 
     query: str | None = None
@@ -48,7 +50,7 @@ class CallFilter:
     started_until: datetime | None = None
     tag: str | None = None
     agent: str | None = None
-    text: str | None = None
+    text: WordQuery | None = None
     min_duration: float | None = None
     max_duration: float | None = None
 
@@ -68,21 +70,23 @@ class CallFilter:
     ) -> "CallFilter":
         """Return the filter as clients may send it.
 
-        A leading space of *query* is the plus of an unencoded ``?query=+7900``.
+        A leading space of *query* is the plus of an unencoded ``?query=+7900``. *text* is read by ``WordQuery.parsed``.
 
         Raises:
             InvalidQuery: with one entry for every parameter that is wrong.
         """
         texts = {
             "query": query and normalized(_with_plus(query)),
-            "text": text and " ".join(text.lower().split()),
+            "text": text and " ".join(text.split()),
             "tag": tag and tag.strip(),
             "agent": agent and agent.strip(),
         }
         moments = {"started_from": started_from, "started_until": started_until}
         durations = {"min_duration": min_duration, "max_duration": max_duration}
+        words = None if text is None else WordQuery.parsed(text)
         errors = [
             *_text_errors(texts),
+            *_word_errors(words),
             *(
                 FieldError(f"/{name}", "must be a number of seconds from 0 to 1000000000")
                 for name, number in durations.items()
@@ -103,7 +107,7 @@ class CallFilter:
             started_until=moments["started_until"],
             tag=texts["tag"],
             agent=texts["agent"],
-            text=texts["text"],
+            text=words,
             min_duration=min_duration,
             max_duration=max_duration,
         )
@@ -165,12 +169,16 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPage:
-    """*total* is how many calls fit in all; with *total_capped* it is 10,000 and there are more."""
+    """*total* is how many calls fit in all; with *total_capped* it is 10,000 and there are more.
+
+    *highlights* has an entry for each item when transcripts were searched.
+    """
 
     items: tuple[Call, ...]
     total: int
     total_capped: bool = False
     next_cursor: Cursor | None = None
+    highlights: Mapping[CallId, tuple[Highlight, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +211,18 @@ def _with_plus(query: str) -> str:
 
 def _text_errors(texts: Mapping[str, str | None]) -> Iterator[FieldError]:
     for name, text in texts.items():
-        if text is not None and name in {"query", "text"} and len(text) < MIN_QUERY:
+        if text is not None and name == "query" and len(text) < MIN_QUERY:
             yield FieldError(f"/{name}", f"must have at least {MIN_QUERY} characters that count")
         if text is not None and not text.isprintable():
             yield FieldError(f"/{name}", "must not contain control characters")
+
+
+def _word_errors(words: WordQuery | None) -> Iterator[FieldError]:
+    if words is not None and not words.wanted:
+        besides = " besides those to leave out" if words.unwanted else ""
+        yield FieldError("/text", f"must have a word to find{besides}: letters or digits")
+    if words is not None and words.size > QUERY_WORDS_LIMIT:
+        yield FieldError("/text", f"must have at most {QUERY_WORDS_LIMIT} words")
 
 
 def normalized(text: str) -> str:

@@ -30,6 +30,7 @@ from calls_http.recordings import recordings_router, uploads_router
 from calls_http.transcripts import transcripts_router
 from calls_http.tus import tus_router
 from calls_http.uploads import OVERHEAD
+from calls_http.vcon import vcon_router
 from calls_http.webhooks import webhooks_router
 
 JSON_LIMIT: Final = 1024**2
@@ -65,6 +66,7 @@ def litestar_app(
             deliveries_router,
             recordings_router,
             transcripts_router,
+            vcon_router,
             audio_router,
             Router(
                 "/",

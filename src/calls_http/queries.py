@@ -36,7 +36,12 @@ QueryText = Annotated[
     ),
 ]
 SpokenText = Annotated[
-    str | None, QueryParameter(description="A piece of the transcript.", schema_extra={"min_length": MIN_QUERY})
+    str | None,
+    QueryParameter(
+        description="Words of the transcript, in any of their Russian or English forms. All of them must have been "
+        'said; "those in quotes", one after the other; none of -those with a minus in front.',
+        schema_extra={"min_length": 1},
+    ),
 ]
 StartedFrom = Annotated[str | None, QueryParameter(description="Calls that started then or later.", schema_extra=TIME)]
 StartedUntil = Annotated[str | None, QueryParameter(description="Calls that started before.", schema_extra=TIME)]

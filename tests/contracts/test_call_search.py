@@ -12,6 +12,7 @@ from calls_core.events import EventType
 from calls_core.ports import CallSearch
 from calls_core.recording import CallId
 from calls_core.search import CallFilter, Order, PageRequest, StatsBucket, StatsRow
+from calls_core.spoken import WordQuery
 from tests.contracts.worlds import MINUTE, SIGNAL, START, TRANSCRIPT, World
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +34,7 @@ async def found(world: World, wanted: CallFilter) -> list[CallId]:
 
 async def test_finds_nothing_where_there_is_nothing(world: World) -> None:
     """An empty list is a list."""
-    for wanted in (CallFilter(), CallFilter(query="79"), CallFilter(query="790", text="yes")):
+    for wanted in (CallFilter(), CallFilter(query="79"), CallFilter(query="790", text=WordQuery.parsed("yes"))):
         page = await world.search.page(wanted, PageRequest(offset=3))
 
         assert (page.items, page.total, page.total_capped, page.next_cursor) == ((), 0, False, None)
@@ -175,7 +176,7 @@ async def test_filters_narrow_each_other(world: World) -> None:
         "started_until": call.details.started_at + SECOND,
         "tag": "vip",
         "agent": "Ольга",
-        "text": "costs 5 %",
+        "text": "cost 5",
         "min_duration": 2.5,
         "max_duration": 2.5,
     }
@@ -186,7 +187,7 @@ async def test_filters_narrow_each_other(world: World) -> None:
         "started_until": call.details.started_at,
         "tag": "v",
         "agent": "ольга",
-        "text": "costs 5__",
+        "text": "cost -5",
         "min_duration": 2.51,
         "max_duration": 2.49,
     }
@@ -198,12 +199,12 @@ async def test_filters_narrow_each_other(world: World) -> None:
 
 
 async def test_finds_what_was_said(world: World) -> None:
-    """In any case and with any spacing, as soon as the step is stored, and what a later step says instead."""
+    """In any form and case, as soon as the step is stored, and what a later step says instead."""
     acceptance = await world.attached()
     claim = await world.claimed()
     recording = acceptance.recording.begin("ai", world.clock.now).complete("ai", TRANSCRIPT, world.clock.now)
     await world.jobs.save_step(claim, recording, "ai")
-    for text in ("ДОБРЫЙ   день", "день! it"):
+    for text in ("ДОБРЫЕ   день", "день! it", "«добрый день»", "costing -7"):
         assert await found(world, CallFilter.checked(text=text)) == [acceptance.call.id]
 
     other = replace(TRANSCRIPT, text="Good evening")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from calls_core.call import Call, CallStatus
 from calls_core.findings import Transcript
 from calls_core.search import CallFilter, Order, PageRequest, StatsBucket, search_key
-from tests.contracts.worlds import START, World, standing_world
+from calls_core.spoken import WordQuery
+from tests.contracts.worlds import START, STEMMER, World, standing_world
 
 SECOND = timedelta(seconds=1)
 # Few and alike, so that most queries find several calls.
@@ -41,7 +42,7 @@ MOMENTS = st.builds(
     st.integers(-3, 3) | st.sampled_from([-3600, 86400]),
     st.sampled_from([0, 0, 1, 999_999]),
 )
-TEXTS = st.sampled_from(["a b", "b a", "100 %", "Яя_"])
+TEXTS = st.lists(st.sampled_from(["a", "b", "мир", "Договоры,"]), max_size=4).map(" ".join)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ DRAFTS = st.lists(
     ),
     max_size=12,
 )
+ASKED = st.sampled_from(["a", "b a", '"b a"', "a-b -мир", 'Мир -"a b"', '"b a b" -договора', 'a "ДОГОВОР мир"', "zz"])
 FILTERS = st.builds(
     CallFilter,
     query=st.none() | QUERIES,
@@ -78,17 +80,24 @@ FILTERS = st.builds(
     started_until=st.none() | MOMENTS,
     tag=st.none() | st.sampled_from(["x", "z"]),
     agent=st.none() | st.sampled_from(["a", "A"]),
-    text=st.none() | st.sampled_from(["a", "b a", "0 %", "яя_", "__"]),
+    text=st.none() | ASKED.map(WordQuery.parsed),
     min_duration=st.none() | st.sampled_from([0.0, 1.5]),
     max_duration=st.none() | st.sampled_from([1.5, 2.0]),
 )
 NARROW = st.builds(CallFilter, query=QUERIES, started_from=st.none() | MOMENTS)
 
 
+def says(said: list[str], asked: WordQuery) -> bool:
+    def has(phrase: tuple[str, ...]) -> bool:
+        return any(tuple(said[i : i + len(phrase)]) == phrase for i in range(len(said)))
+
+    return all(map(has, asked.wanted)) and not any(map(has, asked.unwanted))
+
+
 def fits(call: Call, text: str | None, wanted: CallFilter) -> bool:
     """The docstring of ``CallFilter``, line by line."""
     details, duration = call.details, call.duration_sec
-    said = " ".join(text.lower().split()) if text else ""
+    said = None if text is None else text.lower().replace("договоры,", "договор").split()
     return all(
         (
             wanted.query is None or wanted.query in search_key(call),
@@ -97,7 +106,7 @@ def fits(call: Call, text: str | None, wanted: CallFilter) -> bool:
             wanted.started_until is None or details.started_at < wanted.started_until,
             wanted.tag is None or wanted.tag in details.tags,
             wanted.agent is None or wanted.agent == details.agent,
-            wanted.text is None or wanted.text in said,
+            wanted.text is None or (said is not None and says(said, wanted.text.stemmed(STEMMER.stem))),
             wanted.min_duration is None or (duration is not None and wanted.min_duration <= duration),
             wanted.max_duration is None or (duration is not None and duration <= wanted.max_duration),
         )

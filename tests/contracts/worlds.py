@@ -29,6 +29,7 @@ from calls_adapters.memory import (
     MemoryUploads,
     MemoryUsers,
 )
+from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import (
     Database,
     SqlApiKeys,
@@ -75,6 +76,7 @@ from calls_core.recording import CallId, Recording, RecordingId, StepPlan
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+STEMMER = SnowballStemmer()
 PLAN = (StepPlan(analyzer="signal", version="1"), StepPlan(analyzer="ai", version="2.1", after=("signal",)))
 
 SIGNAL = Signal(
@@ -190,9 +192,9 @@ class World:
             held_key=recording.storage_key,
         )
 
-    async def attached(self, **details: object) -> Acceptance:
+    async def attached(self, plan: Sequence[StepPlan] = PLAN, **details: object) -> Acceptance:
         """A call with a recording and a job that is due."""
-        acceptance = await self.acceptance(await self.added(**details))
+        acceptance = await self.acceptance(await self.added(**details), plan)
         await self.calls.attach(acceptance)
         return acceptance
 
@@ -201,9 +203,9 @@ class World:
         assert claim is not None
         return claim
 
-    async def finished(self, findings: dict[str, Finding], **details: object) -> Call:
+    async def finished(self, findings: dict[str, Finding], plan: Sequence[StepPlan] = PLAN, **details: object) -> Call:
         """A call that was processed, with these findings."""
-        acceptance = await self.attached(**details)
+        acceptance = await self.attached(plan, **details)
         claim = await self.claimed()
         recording = acceptance.recording
         for analyzer, finding in findings.items():
@@ -263,7 +265,7 @@ def memory_world() -> World:
 
     return World(
         calls=MemoryCallRepository(state),
-        search=MemoryCallSearch(state),
+        search=MemoryCallSearch(state, STEMMER),
         jobs=MemoryJobQueue(state, clock),
         parts=MemoryStepParts(state, clock),
         holds=MemoryHolds(state, clock),
@@ -319,8 +321,8 @@ def sql_world(url: str) -> World:
 
     return World(
         calls=SqlCallRepository(database),
-        search=SqlCallSearch(database),
-        jobs=SqlJobQueue(database),
+        search=SqlCallSearch(database, STEMMER),
+        jobs=SqlJobQueue(database, STEMMER),
         parts=SqlStepParts(database),
         holds=SqlHolds(database),
         keys=SqlIdempotencyKeys(database),

@@ -21,6 +21,7 @@ from calls_adapters.memory import (
     MemoryWakeUps,
 )
 from calls_adapters.memory.database import JobState
+from calls_adapters.snowball import SnowballStemmer
 from calls_core.findings import Facts, Finding
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -134,7 +135,7 @@ class SmallWorld:
         )
 
     async def _listed(self) -> AsyncIterator[str]:
-        search, request = self.parts.search(self.database), PageRequest(limit=2)
+        search, request = self.parts.search(self.database, SnowballStemmer()), PageRequest(limit=2)
         while True:
             page = await search.page(CallFilter(), request)
             for call in page.items:

@@ -34,6 +34,7 @@ from calls_adapters.memory import (
 )
 from calls_adapters.security.passwords import BcryptPasswords
 from calls_adapters.security.tokens import JwtTokens
+from calls_adapters.snowball import SnowballStemmer
 from calls_app.event_bodies import WireEventBodies
 from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
@@ -67,6 +68,7 @@ from calls_core.ports import (
     Sender,
     Senders,
     SignInLimits,
+    Stemmer,
     Telemetry,
     Tokens,
     Uploads,
@@ -164,7 +166,7 @@ class MemoryService:
         self.database = MemoryDatabase()
         self.calls = MemoryCallRepository(self.database)
         self.storage: RecordingStorage = MemoryStorage()
-        self.search: CallSearch = MemoryCallSearch(self.database)
+        self.search: CallSearch = MemoryCallSearch(self.database, SnowballStemmer())
         self.jobs = MemoryJobQueue(self.database, self.clock)
         self.feed = MemoryEventFeed(self.database, self.clock)
         self.destinations = MemoryDestinations(self.database)
@@ -222,6 +224,7 @@ class MemoryService:
             Destinations: self.destinations,
             Deliveries: MemoryDeliveries(self.database, self.clock),
             Senders: {DestinationKind.WEBHOOK: self.sender},
+            Stemmer: SnowballStemmer(),
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),

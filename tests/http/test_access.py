@@ -32,6 +32,7 @@ MATRIX: Final = {
         "get_me",
         "get_recording",
         "get_transcript",
+        "get_vcon",
         "get_waveform",
         "list_calls",
         "list_events",

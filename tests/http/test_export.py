@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from calls_adapters.memory import MemoryCallSearch
+from calls_adapters.snowball import SnowballStemmer
 from calls_core.call import Call, CallDetails
 from calls_core.errors import Reason, RepositoryUnavailable
 from calls_core.recording import CallId
@@ -119,7 +120,7 @@ async def test_a_database_that_is_down_is_told_before_the_first_row() -> None:
             raise RepositoryUnavailable("the database does not answer")
 
     memory = MemoryService()
-    memory.search = Down(memory.database)
+    memory.search = Down(memory.database, SnowballStemmer())
     async with AsyncTestClient(memory.app(), raise_server_exceptions=False) as client:
         answer = await client.get("/calls/export")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:calls:problem:database-unavailable")

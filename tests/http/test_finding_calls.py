@@ -66,6 +66,22 @@ async def test_filters_narrow_the_list(client: Client, memory: MemoryService) ->
         assert await found(client, query) == expected, query
 
 
+async def test_highlights_show_what_was_said(client: Client, memory: MemoryService) -> None:
+    """With text, each item has the segments with its words and where in them they are; without, null."""
+    call = await register(client)
+    await client.post(f"/calls/{call['id']}/recording", files={"file": ("a.wav", b"RIFF")})
+    await memory.finish(call["id"])
+
+    item = (await client.get('/calls?text="how are" -goodbye')).json()["items"][0]
+    other = (await client.get("/calls")).json()["items"][0]
+
+    place = item["highlights"][0]
+    assert [place["text"][start:end].lower() for start, end in place["marks"]] == ["how <are"]
+    assert set(place) == {"text", "start_sec", "end_sec", "channel", "marks"}
+    assert item == other | {"highlights": item["highlights"]}
+    assert other["highlights"] is None
+
+
 async def test_a_cursor_leads_through_the_whole_list(client: Client) -> None:
     """next_cursor continues after the last item and is null at the end; total counts all."""
     for number in range(5):
@@ -103,7 +119,11 @@ async def test_a_cursor_leads_through_the_whole_list(client: Client) -> None:
         ("query=", "/query"),
         ("query=%00%00", "/query"),
         ("query=%28%29%28%29", "/query"),
-        ("text=a", "/text"),
+        ("text=%22%2C%22", "/text"),
+        ("text=-a", "/text"),
+        ("text=%F0%9F%98%80", "/text"),
+        ("text=a%00b", "/text"),
+        ("text=" + "+".join(map(str, range(2000))), "/text"),
         ("tag=%00", "/tag"),
         ("agent=%7F", "/agent"),
         ("min_duration=-1", "/min_duration"),

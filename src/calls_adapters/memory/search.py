@@ -1,12 +1,13 @@
 """Search by looking at every call."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from calls_adapters.memory.database import MemoryDatabase
 from calls_core.call import Call
-from calls_core.ports import CallSearch
+from calls_core.findings import Transcript
+from calls_core.ports import CallSearch, Stemmer
 from calls_core.recording import CallId
 from calls_core.search import (
     COUNT_CAP,
@@ -19,11 +20,13 @@ from calls_core.search import (
     StatsRow,
     search_key,
 )
+from calls_core.spoken import indexed
 
 
 class MemoryCallSearch(CallSearch):
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, stemmer: Stemmer) -> None:
         self._database = database
+        self._stemmer = stemmer
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
         newest = request.order is Order.NEWEST
@@ -61,7 +64,11 @@ class MemoryCallSearch(CallSearch):
             for start, calls in sorted(groups.items())
         ]
 
+    async def transcripts(self, call_ids: Collection[CallId]) -> Mapping[CallId, Transcript]:
+        return {call_id: said for call_id in call_ids if (said := self._transcript(call_id))}
+
     def _fitting(self, wanted: CallFilter) -> Iterator[Call]:
+        words = wanted.text and wanted.text.stemmed(self._stemmer.stem)
         for call in self._database.calls.values():
             details = call.details
             if (
@@ -71,16 +78,19 @@ class MemoryCallSearch(CallSearch):
                 and (wanted.started_until is None or details.started_at < wanted.started_until)
                 and (wanted.tag is None or wanted.tag in call.tags)
                 and wanted.agent in {None, details.agent}
-                and (wanted.text is None or wanted.text in self._said(call.id))
+                and (words is None or ((said := self._indexed(call.id)) is not None and words.fits(said)))
                 and (wanted.min_duration is None or _or_nan(call.duration_sec) >= wanted.min_duration)
                 and (wanted.max_duration is None or _or_nan(call.duration_sec) <= wanted.max_duration)
             ):
                 yield call
 
-    def _said(self, call_id: CallId) -> str:
+    def _transcript(self, call_id: CallId) -> Transcript | None:
         recording = self._database.recordings.get(call_id)
-        transcript = recording.transcript if recording else None
-        return " ".join(transcript.text.lower().split()) if transcript else ""
+        return recording.transcript if recording else None
+
+    def _indexed(self, call_id: CallId) -> str | None:
+        transcript = self._transcript(call_id)
+        return indexed(transcript.text, self._stemmer.stem) if transcript else None
 
 
 def _place(call: Call) -> tuple[datetime, CallId]:

@@ -28,7 +28,7 @@ _HOLDER: Final = select(calls).where(calls.c.external_id == bindparam("external_
 _RECORDING: Final = (
     select(
         recordings.c.id.label("recording_id"),
-        *(column for column in recordings.c if column.name not in {"id", "said"}),
+        *(column for column in recordings.c if column.name != "id"),
         *(column for column in steps.c if column.name not in {"recording_id", "started_at"}),
         steps.c.started_at.label("step_started_at"),
         findings.c.kind,

@@ -51,6 +51,9 @@ class Found:
     """Where calls are looked for.
 
     *source* can be counted by itself; *joined* has the columns of ``calls`` too. *place* grows with the second.
+    *expected* asks PostgreSQL's statistics how many fit, without looking: it answers with JSON, in which
+    ``[0]["Plan"]["Plan Rows"]`` is the number. With *by_index*, PostgreSQL shall not read tables from end to end: it
+    takes no account of what it costs to unpack their rows.
     """
 
     source: FromClause
@@ -59,29 +62,35 @@ class Found:
     started_at: ColumnElement[datetime]
     id: ColumnElement[Any]
     place: ColumnElement[int] | None = None
+    expected: Executable | None = None
+    by_index: bool = False
 
 
 def found_by_time(wanted: CallFilter) -> Found:
     """Look at all calls, by their time only."""
-    return _within(Found(calls, calls, (), calls.c.started_at, calls.c.id), wanted)
+    return within(Found(calls, calls, (), calls.c.started_at, calls.c.id), wanted)
 
 
 def found_in_postgres(wanted: CallFilter, query: str) -> Found:
     keys = call_keys.c
     joined = call_keys.join(calls, calls.c.id == keys.call_id)
     fits = keys.search_key.like(_pattern(query))
-    return _within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id), wanted)
+    expected = _EXPECTED.bindparams(piece=_pattern(query))
+    return within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, expected=expected), wanted)
 
 
 def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
     if len(query) < _BIGRAM:
         joined = call_places.join(calls, calls.c.id == call_places.c.call_id)
         fits = func.instr(call_places.c.search_key, query) > 0
-        return _within(Found(joined, joined, (fits,), calls.c.started_at, calls.c.id), wanted)
+        return within(Found(joined, joined, (fits,), calls.c.started_at, calls.c.id), wanted)
     if len(query) == _BIGRAM:
-        name, match = "call_bigrams", query.encode().hex()
-    else:
-        name, match = "call_trigrams", '"' + query.replace('"', '""') + '"'
+        return at_places("call_bigrams", query.encode().hex(), wanted)
+    return at_places("call_trigrams", '"' + query.replace('"', '""') + '"', wanted)
+
+
+def at_places(name: str, match: str, wanted: CallFilter) -> Found:
+    """Ask the full-text index *name* of SQLite, whose rows are numbered as ``call_places`` are."""
     index = table(name, column("rowid", Integer), column(name, Text))
     place: ColumnElement[int] = index.c.rowid
     places = _NestedJoin(index, call_places, call_places.c.place == place)
@@ -96,15 +105,7 @@ def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
         conditions.append(place < first_place(wanted.started_until) + begun)
         exact = exact and wanted.started_until.microsecond == 0
     found = Found(index if exact else joined, joined, tuple(conditions), calls.c.started_at, calls.c.id, place)
-    return found if exact else _within(found, wanted)
-
-
-def expected_of(query: str) -> Executable:
-    """Return the statement that asks PostgreSQL's statistics how many calls fit *query*, without looking.
-
-    It answers with JSON, in which ``[0]["Plan"]["Plan Rows"]`` is the number.
-    """
-    return _EXPECTED.bindparams(piece=_pattern(query))
+    return found if exact else within(found, wanted)
 
 
 def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
@@ -159,7 +160,7 @@ def _cut(
     return _sorted(rows, started_at, call_id, request).limit(request.limit + 1).offset(request.offset or None)
 
 
-def _within(found: Found, wanted: CallFilter) -> Found:
+def within(found: Found, wanted: CallFilter) -> Found:
     times = []
     if wanted.started_from is not None:
         times.append(found.started_at >= wanted.started_from)

@@ -7,7 +7,6 @@ from typing import Any, Final
 from sqlalchemy import (
     ARRAY,
     CTE,
-    Boolean,
     Column,
     Select,
     Table,
@@ -15,7 +14,6 @@ from sqlalchemy import (
     all_,
     any_,
     bindparam,
-    case,
     delete,
     func,
     null,
@@ -25,10 +23,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, said, step_rows
+from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, step_rows
 from calls_adapters.sql.tables import (
     UtcDateTime,
     call_tags,
+    call_words,
     calls,
     events,
     findings,
@@ -40,9 +39,9 @@ from calls_adapters.sql.tables import (
 from calls_adapters.sql.writing import overwriting
 from calls_core.call import Call
 from calls_core.events import Event
-from calls_core.findings import Transcript
 from calls_core.job import Claim
 from calls_core.recording import Recording
+from calls_core.spoken import indexed_terms
 
 _CALL_CHANGES: Final = (
     "status",
@@ -102,10 +101,18 @@ _recording = (
     .where(recordings.c.call_id == _held.c.call_id)
     .values(
         updated_at=func.coalesce(bindparam("recording_updated_at", type_=UtcDateTime), recordings.c.updated_at),
-        said=case((bindparam("is_said", type_=Boolean), bindparam("said", type_=Text)), else_=recordings.c.said),
     )
     .cte("recording_saved")
 )
+_words = bindparam("words", type_=Text)
+_terms = bindparam("terms", type_=ARRAY(Text))
+_searched = insert(call_words).from_select(
+    ["call_id", "started_at", "words", "terms"],
+    select(calls.c.id, calls.c.started_at, _words, func.array_to_tsvector(_terms)).where(
+        calls.c.id == _held.c.call_id, _words.is_not(None)
+    ),
+)
+_words_stored = overwriting(call_words, _searched).cte("words_stored")
 _tag_list = bindparam("tag_list", type_=ARRAY(Text))
 _tags_gone = (
     delete(call_tags).where(call_tags.c.call_id == _held.c.call_id, call_tags.c.tag != all_(_tag_list)).cte("tags_gone")
@@ -126,6 +133,7 @@ _parts_gone = (
 _FINISH: Final = select(_held.c.call_id).add_cte(
     _call,
     _recording,
+    _words_stored,
     _tags_gone,
     _tags,
     _parts_gone,
@@ -143,10 +151,11 @@ async def finish_at_once(
     recording: Recording | None,
     happened: Sequence[Event],
     fresh: Collection[str],
+    words: str | None,
 ) -> bool:
     """End the job and store all that came of it; return False, storing nothing, if the job is not held any more.
 
-    *now* is the database's own moment if it is None.
+    *now* is the database's own moment if it is None; without *words* the call is found by those that it was.
     """
     found = finding_rows(recording, fresh) if recording else []
     parameters: dict[str, Any] = {
@@ -155,16 +164,14 @@ async def finish_at_once(
         "now": now,
         **{_name(calls, name): value for name, value in call_changes(call).items()},
         "recording_updated_at": recording.updated_at if recording else None,
-        "is_said": False,
-        "said": None,
+        "words": words,
+        "terms": indexed_terms(words or ""),
         "tag_list": list(call.tags),
         **_lists(steps, step_rows(recording, [s.analyzer for s in recording.steps]) if recording else ()),
         **_lists(findings, found),
         "made": [row["analyzer"] for row in found],
         **_lists(events, event_rows(happened)),
     }
-    if recording and any(isinstance(recording.findings.get(name), Transcript) for name in fresh):
-        parameters |= {"is_said": True, "said": said(recording)}
     return await connection.scalar(_FINISH, parameters) is not None
 
 

@@ -12,14 +12,17 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.leases import held, lock, require_held
 from calls_adapters.sql.rows import claim_from, storable
+from calls_adapters.sql.speech import store_words
 from calls_adapters.sql.tables import LIVE, jobs
 from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps, store_tags
 from calls_core.call import Call
 from calls_core.errors import Reason
 from calls_core.events import Event
+from calls_core.findings import Transcript
 from calls_core.job import Claim, JobId
-from calls_core.ports import Acceptance, JobQueue
+from calls_core.ports import Acceptance, JobQueue, Stemmer
 from calls_core.recording import Recording, StepStatus
+from calls_core.spoken import indexed
 
 # Written out, not bound: SQLite finds its partial indexes by the text.
 _queued = jobs.c.state == literal_column("'queued'")
@@ -31,8 +34,9 @@ _URGENCY: Final = (jobs.c.run_at, jobs.c.id)
 class SqlJobQueue(JobQueue):
     """Claims by ``FOR UPDATE SKIP LOCKED`` on PostgreSQL; SQLite has one writer at a time anyway."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stemmer: Stemmer) -> None:
         self._database = database
+        self._stemmer = stemmer
         # The most frequent question of all, put together once.
         due = _due(database.moment("now"))
         self._claim_any = self._leasing(_chosen(due, 1, *_URGENCY), attempt=jobs.c.attempt + 1)
@@ -72,10 +76,13 @@ class SqlJobQueue(JobQueue):
 
     async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
         fresh = [analyzer] if recording.step(analyzer).status is StepStatus.DONE else []
+        words = self._words(recording, fresh)
         async with self._database.write() as connection:
             await lock(connection, claim)
             await store_steps(self._database, connection, recording, [analyzer])
             await store_findings(self._database, connection, recording, fresh)
+            if words is not None:
+                await store_words(self._database, connection, recording.call_id, words)
 
     async def finish(
         self,
@@ -86,10 +93,11 @@ class SqlJobQueue(JobQueue):
         *,
         fresh: Collection[str] = (),
     ) -> None:
+        words = self._words(recording, fresh) if recording else None
         if self._database.is_postgres:
             async with self._database.change() as connection:
                 now = self._database.given_now()
-                ended_it = await finish_at_once(connection, now, claim, call, recording, events, fresh)
+                ended_it = await finish_at_once(connection, now, claim, call, recording, events, fresh, words)
                 require_held(claim, int(ended_it))
             return
         ended = {"state": "done", "lease_owner": null(), "lease_until": null(), "finished_at": self._database.now()}
@@ -102,7 +110,15 @@ class SqlJobQueue(JobQueue):
                 names = [step.analyzer for step in recording.steps]
                 await store_steps(self._database, connection, recording, names)
                 await store_findings(self._database, connection, recording, fresh)
+                if words is not None:
+                    await store_words(self._database, connection, recording.call_id, words)
             await store_events(connection, events)
+
+    def _words(self, recording: Recording, fresh: Collection[str]) -> str | None:
+        """Return what the call shall be found by, if a transcript is among what is *fresh*."""
+        transcript = recording.transcript
+        is_fresh = any(isinstance(recording.findings.get(name), Transcript) for name in fresh)
+        return indexed(transcript.text, self._stemmer.stem) if transcript and is_fresh else None
 
     async def put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
         changes: dict[str, object] = {**_free(), "run_at": self._database.now(delay)}

@@ -31,6 +31,7 @@ _KINDS: Final[Mapping[str, type[Finding]]] = {
     "facts": Facts,
     "redaction": Redaction,
 }
+_TRANSCRIPT: Final = msgspec.json.Decoder(Transcript)
 _DECODERS: Final = {kind: msgspec.json.Decoder(finding) for kind, finding in _KINDS.items()}
 
 
@@ -100,14 +101,11 @@ def recording_row(recording: Recording) -> dict[str, Any]:
         "storage_key": recording.storage_key,
         "created_at": recording.created_at,
         "updated_at": recording.updated_at,
-        "said": said(recording),
     }
 
 
-def said(recording: Recording) -> str | None:
-    """The transcript as the filter ``text`` compares it: lower case, single spaces."""
-    transcript = recording.transcript
-    return storable(" ".join(transcript.text.lower().split())) if transcript else None
+def transcript_from(payload: str) -> Transcript:
+    return _TRANSCRIPT.decode(payload)
 
 
 def recording_from(rows: Sequence[RowMapping]) -> Recording:

@@ -1,44 +1,49 @@
 """Search in a relational database."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Executable, Select, Text, cast, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finding import (
     LOOKED_UP,
     Found,
-    expected_of,
     found_by_time,
     found_in_postgres,
     found_in_sqlite,
     page_and_total_of,
     page_of,
 )
-from calls_adapters.sql.rows import call_from
-from calls_adapters.sql.tables import call_tags, calls, recordings
+from calls_adapters.sql.rows import call_from, transcript_from
+from calls_adapters.sql.speech import found_by_words_in_postgres, found_by_words_in_sqlite, saying
+from calls_adapters.sql.tables import call_tags, calls, findings, recordings, steps
 from calls_core.call import Call, CallStatus
-from calls_core.ports import CallSearch
+from calls_core.findings import Transcript
+from calls_core.ports import CallSearch, Stemmer
+from calls_core.recording import CallId
 from calls_core.search import COUNT_CAP, CallFilter, CallPage, Cursor, PageRequest, StatsBucket, StatsRow
 
 _BUCKET_TEXT: Final = {StatsBucket.DAY: len("2026-01-31"), StatsBucket.HOUR: len("2026-01-31 23")}
 
 
+_BY_INDEX: Final = text("SET LOCAL enable_seqscan = off")
 _Filters: TypeAlias = Sequence[ColumnElement[bool]]
 
 
 class SqlCallSearch(CallSearch):
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stemmer: Stemmer) -> None:
         self._database = database
+        self._stemmer = stemmer
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
-        found, filters = self._found(wanted), self._filters(wanted)
-        if self._database.is_postgres and wanted.query is not None and request.count and not request.exact_count:
-            read, total = await self._looked_up(wanted.query, found, filters, request)
+        found, filters = self._asked(wanted)
+        if found.expected is not None and request.count and not request.exact_count:
+            read, total = await self._looked_up(found.expected, found, filters, request)
         else:
             read, total = await self._walked_to(found, filters, request)
         items = tuple(read[: request.limit])
@@ -52,7 +57,7 @@ class SqlCallSearch(CallSearch):
         )
 
     async def _walked_to(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
-        async with self._database.one() as connection:
+        async with self._asking(found) as connection:
             read = await _page(connection, found, filters, request)
             if not request.count:
                 return read, 0
@@ -60,11 +65,11 @@ class SqlCallSearch(CallSearch):
             return read, await _counted(connection, found, filters, request) if total is None else total
 
     async def _looked_up(
-        self, query: str, found: Found, filters: _Filters, request: PageRequest
+        self, expected: Executable, found: Found, filters: _Filters, request: PageRequest
     ) -> tuple[Sequence[Call], int]:
-        async with self._database.one() as connection:
-            plan = await connection.scalar(expected_of(query))
-            if plan[0]["Plan"]["Plan Rows"] <= LOOKED_UP:
+        async with self._asking(found) as connection:
+            plan = await connection.scalar(expected)
+            if plan[0]["Plan"]["Plan Rows"] <= (COUNT_CAP if found.by_index else LOOKED_UP):
                 rows = (await connection.execute(page_and_total_of(found, filters, request))).mappings().all()
                 if (total := rows[0]["fitting"]) <= COUNT_CAP:
                     return [call_from(row) for row in rows if row["id"] is not None], total
@@ -72,15 +77,25 @@ class SqlCallSearch(CallSearch):
         return await asyncio.gather(self._page(found, filters, request), self._count(found, filters, request))
 
     async def _page(self, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:
-        async with self._database.one() as connection:
+        async with self._asking(found) as connection:
             return await _page(connection, found, filters, request)
 
     async def _count(self, found: Found, filters: _Filters, request: PageRequest) -> int:
-        async with self._database.one() as connection:
+        async with self._asking(found) as connection:
             return await _counted(connection, found, filters, request)
 
+    @asynccontextmanager
+    async def _asking(self, found: Found) -> AsyncIterator[AsyncConnection]:
+        if not found.by_index:
+            async with self._database.one() as connection:
+                yield connection
+            return
+        async with self._database.read() as connection:
+            await connection.execute(_BY_INDEX)
+            yield connection
+
     async def statistics(self, wanted: CallFilter, bucket: StatsBucket) -> Sequence[StatsRow]:
-        found = self._found(wanted)
+        found, filters = self._asked(wanted)
         start = self._start(bucket).label("start")
         counted = (
             select(
@@ -92,11 +107,11 @@ class SqlCallSearch(CallSearch):
                 func.coalesce(func.sum(calls.c.silence_sec), 0.0).label("silence_sec"),
             )
             .select_from(found.joined)
-            .where(*found.conditions, *self._filters(wanted))
+            .where(*found.conditions, *filters)
             .group_by(literal_column("start"), calls.c.status)
             .order_by(literal_column("start"))
         )
-        async with self._database.one() as connection:
+        async with self._asking(found) as connection:
             rows = (await connection.execute(counted)).all()
         groups: dict[datetime, list[Any]] = {}
         for row in rows:
@@ -112,36 +127,49 @@ class SqlCallSearch(CallSearch):
             for moment, group in groups.items()
         ]
 
-    def _found(self, wanted: CallFilter) -> Found:
-        if wanted.query is None:
-            return found_by_time(wanted)
-        return (found_in_postgres if self._database.is_postgres else found_in_sqlite)(wanted, wanted.query)
+    async def transcripts(self, call_ids: Collection[CallId]) -> Mapping[CallId, Transcript]:
+        statement = (
+            select(recordings.c.call_id, findings.c.payload)
+            .join(findings, findings.c.recording_id == recordings.c.id)
+            .join(steps, (steps.c.recording_id == recordings.c.id) & (steps.c.analyzer == findings.c.analyzer))
+            .where(recordings.c.call_id.in_(call_ids), findings.c.kind == "transcript")
+            .order_by(steps.c.position.desc())
+        )
+        async with self._database.one() as connection:
+            rows = (await connection.execute(statement)).all()
+        return {CallId(row.call_id): transcript_from(row.payload) for row in rows}  # the first step comes last
 
-    def _filters(self, wanted: CallFilter) -> _Filters:
-        filters: list[ColumnElement[bool]] = []
-        if wanted.status is not None:
-            filters.append(calls.c.status == wanted.status.value)
-        if wanted.agent is not None:
-            filters.append(calls.c.agent == wanted.agent)
-        if wanted.tag is not None:
-            filters.append(calls.c.id.in_(select(call_tags.c.call_id).where(call_tags.c.tag == wanted.tag)))
-        if wanted.text is not None:
-            filters.append(calls.c.id.in_(select(recordings.c.call_id).where(self._says(wanted.text))))
-        if wanted.min_duration is not None:
-            filters.append(calls.c.duration_sec >= wanted.min_duration)
-        if wanted.max_duration is not None:
-            filters.append(calls.c.duration_sec <= wanted.max_duration)
-        return filters
-
-    def _says(self, text: str) -> ColumnElement[bool]:
-        if self._database.is_postgres:
-            return recordings.c.said.contains(text, autoescape=True)
-        return func.instr(recordings.c.said, text) > 0
+    def _asked(self, wanted: CallFilter) -> tuple[Found, _Filters]:
+        is_postgres = self._database.is_postgres
+        words = wanted.text and wanted.text.stemmed(self._stemmer.stem)
+        filters = _filters(wanted)
+        if wanted.query is not None:
+            found = (found_in_postgres if is_postgres else found_in_sqlite)(wanted, wanted.query)
+            return found, [*filters, *([calls.c.id.in_(saying(words, is_postgres=is_postgres))] if words else [])]
+        if words is not None:
+            by_words = found_by_words_in_postgres if is_postgres else found_by_words_in_sqlite
+            return by_words(wanted, words), filters
+        return found_by_time(wanted), filters
 
     def _start(self, bucket: StatsBucket) -> ColumnElement[Any]:
         if self._database.is_postgres:
             return func.date_trunc(bucket.value, calls.c.started_at, "UTC")
         return func.substr(cast(calls.c.started_at, Text), 1, _BUCKET_TEXT[bucket])
+
+
+def _filters(wanted: CallFilter) -> _Filters:
+    filters: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        filters.append(calls.c.status == wanted.status.value)
+    if wanted.agent is not None:
+        filters.append(calls.c.agent == wanted.agent)
+    if wanted.tag is not None:
+        filters.append(calls.c.id.in_(select(call_tags.c.call_id).where(call_tags.c.tag == wanted.tag)))
+    if wanted.min_duration is not None:
+        filters.append(calls.c.duration_sec >= wanted.min_duration)
+    if wanted.max_duration is not None:
+        filters.append(calls.c.duration_sec <= wanted.max_duration)
+    return filters
 
 
 async def _page(connection: AsyncConnection, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:

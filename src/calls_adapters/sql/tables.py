@@ -25,6 +25,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.types import TypeDecorator
 
 
@@ -125,6 +126,29 @@ call_places: Final = Table(
 """What calls are found by, under a number that grows with ``started_at``: the full-text indexes ``call_trigrams`` and
 ``call_bigrams``, kept in step by triggers, list their rows by it, and so in the order of time."""
 
+call_words: Final = Table(
+    "call_words",
+    metadata,
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("terms", TSVECTOR, nullable=False),
+    Index(None, "started_at", "call_id"),
+    Index(None, "terms", postgresql_using="gin"),
+    info={"dialect": "postgresql"},
+)
+"""What was said in calls that have a transcript: *words* are its stems in their order, with spaces around each; *terms*
+are the stems and all pairs of neighbours, which the index finds without looking at a row."""
+
+place_words: Final = Table(
+    "place_words",
+    metadata,
+    Column("place", ForeignKey("call_places.place", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("words", Text, nullable=False),
+    info={"dialect": "sqlite"},
+)
+"""The same under the number of the call: the full-text index ``spoken_words``, kept in step by triggers, reads it."""
+
 recordings: Final = Table(
     "recordings",
     metadata,
@@ -137,13 +161,8 @@ recordings: Final = Table(
     Column("storage_key", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    Column("said", Text),
     UniqueConstraint("call_id"),
     UniqueConstraint("storage_key"),
-)
-"""*said* is the transcript as the filter ``text`` compares it."""
-Index(None, recordings.c.said, postgresql_using="gin", postgresql_ops={"said": "gin_trgm_ops"}).info["dialect"] = (
-    "postgresql"
 )
 
 steps: Final = Table(

@@ -17,7 +17,6 @@ from calls_adapters.sql.rows import (
     finding_rows,
     job_row,
     recording_row,
-    said,
     step_rows,
 )
 from calls_adapters.sql.tables import (
@@ -36,7 +35,6 @@ from calls_adapters.sql.tables import (
 from calls_core.call import Call
 from calls_core.errors import RecordingExists, UploadExpired
 from calls_core.events import Event
-from calls_core.findings import Transcript
 from calls_core.job import Job
 from calls_core.ports import Acceptance
 from calls_core.recording import Recording
@@ -145,10 +143,7 @@ async def store_findings(
 ) -> None:
     """Store the findings of *analyzers*, and when the recording was changed."""
     rows = finding_rows(recording, analyzers)
-    changes: dict[str, object] = {"saved_id": recording.id, "updated_at": recording.updated_at}
-    if any(isinstance(recording.findings.get(name), Transcript) for name in analyzers):
-        changes["said"] = said(recording)
-    await connection.execute(_SAVE_RECORDING, changes)
+    await connection.execute(_SAVE_RECORDING, {"saved_id": recording.id, "updated_at": recording.updated_at})
     if rows:
         await connection.execute(_upsert(findings, is_postgres=database.is_postgres), rows)
         made = [row["analyzer"] for row in rows]

@@ -16,7 +16,7 @@ from calls_core.ports.accounts import (
     Users,
 )
 from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio, Parts, Scratch
-from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch
+from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch, Stemmer
 from calls_core.ports.deliveries import Deliveries, Destinations, Sender, Senders
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.ports.idempotency import (
@@ -81,6 +81,7 @@ __all__ = [
     "Senders",
     "SignInLimits",
     "Span",
+    "Stemmer",
     "StepOutcome",
     "StepParts",
     "StoredFile",

@@ -1,13 +1,14 @@
 """Calls at rest, and finding them."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from calls_core.audit import SYSTEM, Actor
 from calls_core.call import Call
 from calls_core.events import Event
+from calls_core.findings import Transcript
 from calls_core.job import Job
 from calls_core.ports.idempotency import Receipt
 from calls_core.ports.uploads import Upload
@@ -117,6 +118,22 @@ class CallSearch(Protocol):
     @abstractmethod
     async def statistics(self, wanted: CallFilter, bucket: StatsBucket) -> Sequence[StatsRow]:
         """Return a row for each bucket of time, by ``started_at`` in UTC, that a fitting call falls into, in order."""
+
+    @abstractmethod
+    async def transcripts(self, call_ids: Collection[CallId]) -> Mapping[CallId, Transcript]:
+        """Return what was said in those of the calls that have a transcript."""
+
+
+class Stemmer(Protocol):
+    """Knows words by their forms. Called from any thread."""
+
+    @abstractmethod
+    def stem(self, word: str) -> str:
+        """Return what the forms of *word* have in common: letters and digits without a space, at least one.
+
+        *word* is as ``spoken_words`` compares it, in lower case. The same word always has the same stem, because stems
+        are stored.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

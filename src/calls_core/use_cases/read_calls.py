@@ -1,19 +1,24 @@
 """Looking at calls and their recordings."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from calls_core.call import Call
 from calls_core.errors import NoTranscript, NoWaveform
 from calls_core.findings import Peaks, Transcript
-from calls_core.ports import CallRepository, CallSearch, PresignedUrl, RecordingStorage
+from calls_core.highlights import Highlight, highlights
+from calls_core.ports import CallRepository, CallSearch, PresignedUrl, RecordingStorage, Stemmer
 from calls_core.recording import CallId, Recording
 from calls_core.search import PAGE_LIMIT, CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
+from calls_core.spoken import WordQuery
 
 DOWNLOAD_LIFETIME: Final = timedelta(minutes=15)
+TRANSCRIPTS_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,25 @@ class GetCall:
 @dataclass(frozen=True, slots=True)
 class SearchCalls:
     search: CallSearch
+    stemmer: Stemmer
 
     async def __call__(self, wanted: CallFilter, request: PageRequest) -> CallPage:
-        """Return one page of the calls that fit."""
-        return await self.search.page(wanted, request)
+        """Return one page of the calls that fit, with highlights when transcripts are searched."""
+        page = await self.search.page(wanted, request)
+        if wanted.text is None:
+            return page
+        query = wanted.text.stemmed(self.stemmer.stem)
+        ids = [call.id for call in page.items]
+        marked: dict[CallId, tuple[Highlight, ...]] = {}
+        for start in range(0, len(ids), TRANSCRIPTS_AT_ONCE):
+            transcripts = await self.search.transcripts(ids[start : start + TRANSCRIPTS_AT_ONCE])
+            marked |= await asyncio.to_thread(self._marked, transcripts, query)
+        return replace(page, highlights={call_id: marked.get(call_id, ()) for call_id in ids})
+
+    def _marked(
+        self, transcripts: Mapping[CallId, Transcript], query: WordQuery
+    ) -> Mapping[CallId, tuple[Highlight, ...]]:
+        return {call_id: highlights(said, query, self.stemmer.stem) for call_id, said in transcripts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,14 @@ class GetRecording:
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Lend the bytes of *recording* from *start* up to and not including *end*."""
         return self.storage.read(recording.storage_key, start, end)
+
+    async def sha512(self, recording: Recording) -> bytes:
+        """Return the SHA-512 of the audio, by reading all of it."""
+        digest = hashlib.sha512()
+        async with self.audio(recording) as pieces:
+            async for piece in pieces:
+                digest.update(piece)
+        return digest.digest()
 
     async def download_url(self, call_id: CallId) -> PresignedUrl:
         """Return an address to download the audio from.

@@ -4,6 +4,7 @@ from calls_http.wire.calls import Call, CallPage, Intake, NewCall, PulledCall, S
 from calls_http.wire.events import Event, EventPage, event_body, webhook_event_body
 from calls_http.wire.problems import Problem, ProblemDetail
 from calls_http.wire.recordings import Download, Recording, Reprocess, Transcript, Waveform
+from calls_http.wire.vcon import Vcon
 from calls_http.wire.webhooks import (
     Attempt,
     Delivery,
@@ -41,6 +42,7 @@ __all__ = [
     "Reprocess",
     "Stats",
     "Transcript",
+    "Vcon",
     "Waveform",
     "Webhook",
     "WebhookChanges",

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import msgspec
 
 from calls_core import call as core
 from calls_core import errors, search
+from calls_core import highlights as spoken
 from calls_core.findings import TAGS_LIMIT
 from calls_core.ports import IntakeState
 
@@ -121,7 +122,7 @@ class Call(msgspec.Struct, kw_only=True):
     failure: Reason | None
 
     @classmethod
-    def of(cls, call: core.Call) -> "Call":
+    def of(cls, call: core.Call) -> Self:
         details = call.details
         return cls(
             id=call.id,
@@ -141,12 +142,49 @@ class Call(msgspec.Struct, kw_only=True):
         )
 
 
+class Highlight(msgspec.Struct, kw_only=True):
+    """A segment of the transcript, or a piece of a long one, with words that were searched for.
+
+    *marks* are pairs of offsets in *text*, in characters (Unicode code points): from the first up to and not including
+    the second. The times are those of the segment, null when the transcript has none.
+    """
+
+    text: str
+    start_sec: float | None
+    end_sec: float | None
+    channel: int | None
+    marks: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, highlight: spoken.Highlight) -> "Highlight":
+        return cls(
+            text=highlight.text,
+            start_sec=highlight.start_sec,
+            end_sec=highlight.end_sec,
+            channel=highlight.channel,
+            marks=list(highlight.marks),
+        )
+
+
+class FoundCall(Call, kw_only=True):
+    """A call in a list. *highlights* are the best places of its transcript, null unless `text` was searched for."""
+
+    highlights: list[Highlight] | None = None
+
+    @classmethod
+    def found(cls, call: core.Call, page: search.CallPage) -> "FoundCall":
+        found = cls.of(call)
+        if (places := page.highlights.get(call.id)) is not None:
+            found.highlights = [Highlight.of(place) for place in places]
+        return found
+
+
 class CallPage(msgspec.Struct, kw_only=True):
     """*total* counts all calls that fit, exactly up to 10,000; with *total_capped* there are more."""
 
     total: int
     total_capped: bool
-    items: list[Call]
+    items: list[FoundCall]
     next_cursor: str | None
 
     @classmethod
@@ -154,7 +192,7 @@ class CallPage(msgspec.Struct, kw_only=True):
         return cls(
             total=page.total,
             total_capped=page.total_capped,
-            items=[Call.of(call) for call in page.items],
+            items=[FoundCall.found(call, page) for call in page.items],
             next_cursor=page.next_cursor.encoded() if page.next_cursor else None,
         )
 

@@ -147,7 +147,7 @@ class Recording(msgspec.Struct, kw_only=True):
             channels=signal.channels if signal else None,
             sample_rate_hz=signal.sample_rate_hz if signal else None,
             steps=[Step.of(step) for step in recording.steps],
-            findings={name: _finding(found) for name, found in recording.findings.items()},
+            findings={name: finding_on_the_wire(found) for name, found in recording.findings.items()},
         )
 
 
@@ -196,7 +196,7 @@ class Reprocess(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
 
 
-def _finding(found: core.Finding) -> dict[str, Any]:
+def finding_on_the_wire(found: core.Finding) -> dict[str, Any]:
     caveat = {"code": found.caveat.code, "detail": found.caveat.detail} if found.caveat else None
     match found:
         case core.Signal():

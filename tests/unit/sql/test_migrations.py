@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from calls_adapters.sql.migrate import downgrade, migrate
 from calls_adapters.sql.schema import HEAD, is_current
 from calls_adapters.sql.tables import metadata
 from calls_core.errors import RepositoryUnavailable
+from calls_core.recording import StepPlan
+from calls_core.search import CallFilter, PageRequest
+from tests.contracts.worlds import TRANSCRIPT, sql_world
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +49,7 @@ def differences(connection: Connection) -> list[object]:
     def is_ours(item: Any, name: str | None, kind: str, reflected: bool, _other: object) -> bool:  # noqa: FBT001
         if kind == "table" and reflected:
             # SQLite's full-text tables are made by statements of their own.
-            return not (name or "").startswith(("call_trigrams", "call_bigrams"))
+            return not (name or "").startswith(("call_trigrams", "call_bigrams", "spoken_words"))
         wanted = item.info.get("dialect", dialect)
         return bool(wanted == dialect)
 
@@ -74,6 +78,35 @@ async def test_every_migration_goes_down_and_up_again(empty_url: str) -> None:
 
     assert not await is_current(empty_url)
     assert await inspected(empty_url, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
+
+
+async def test_transcripts_are_found_after_migrating(empty_url: str) -> None:
+    """Those of an earlier release by their words, each call by the transcript of its first step; and back again."""
+    await migrate(empty_url)
+    world = sql_world(empty_url)
+    said = [replace(TRANSCRIPT, text=f"Договоры №{number}\n it's cancelled") for number in range(3)]
+    plan = [StepPlan(analyzer="b", version="1"), StepPlan(analyzer="a", version="1")]
+    calls = [await world.finished({"a": second, "b": TRANSCRIPT}, plan=plan) for second in said[:1]]
+    calls += [await world.finished({"b": first, "a": TRANSCRIPT}, plan=plan) for first in said[1:]]
+    await world.close()
+    kept = await inspected(empty_url, words)
+
+    await downgrade(empty_url, "0009")
+    before = await inspected(empty_url, lambda it: it.execute(text("SELECT said FROM recordings")).scalars().all())
+    await migrate(empty_url)
+
+    assert sorted(before)[1:] == ["договоры №1 it's cancelled", "договоры №2 it's cancelled"]
+    assert await inspected(empty_url, words) == kept
+    world = sql_world(empty_url)
+    for asked, found in (("договор cancelling", calls[:0:-1]), ('"добрый день"', calls[:1]), ("2", calls[2:])):
+        page = await world.search.page(CallFilter.checked(text=asked), PageRequest())
+        assert [call.id for call in page.items] == [call.id for call in found]
+    await world.close()
+
+
+def words(connection: Connection) -> list[str]:
+    table = "call_words" if connection.dialect.name == "postgresql" else "place_words"
+    return sorted(connection.execute(text(f"SELECT words FROM {table}")).scalars())
 
 
 def test_the_head_is_known_without_alembic() -> None:

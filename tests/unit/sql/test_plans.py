@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallSearch, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import CallStatus
@@ -27,6 +28,7 @@ SELECT gen_random_uuid(), '+7' || (random() * 1e10)::bigint, '102', now() - n * 
 FROM generate_series(1, 20000) AS n
 """,
     "INSERT INTO call_keys SELECT id, started_at, caller FROM calls",
+    "INSERT INTO call_words SELECT id, started_at, ' a ', array_to_tsvector(ARRAY['w' || random()]) FROM calls",
     "INSERT INTO call_tags SELECT 'tag' || random(), id FROM calls",
     """
 INSERT INTO jobs (id, call_id, state, run_at, deadline_at, attempt, max_attempts, deferrals, token, lease_until,
@@ -77,7 +79,7 @@ def plans(database: Database, monkeypatch: pytest.MonkeyPatch) -> Plans:
         return [
             await plan(statement, parameters)
             for statement, parameters in sent
-            if not statement.startswith(("BEGIN", "EXPLAIN"))
+            if not statement.startswith(("BEGIN", "EXPLAIN", "SET"))
         ]
 
     async def plan(statement: str, parameters: Any) -> str:
@@ -93,7 +95,7 @@ def plans(database: Database, monkeypatch: pytest.MonkeyPatch) -> Plans:
 
 async def test_the_queue_is_never_read_whole(database: Database, plans: Plans) -> None:
     """Each question to the queue has an index that holds little more than the answer."""
-    jobs = SqlJobQueue(database)
+    jobs = SqlJobQueue(database, SnowballStemmer())
 
     claim = await plans(jobs.claim("w1", MINUTE))
     named = await plans(jobs.claim("w1", MINUTE, JobId(UUID(int=1))))
@@ -124,6 +126,7 @@ async def test_expired_holds_are_found_by_their_end(database: Database, plans: P
 
 async def test_search_has_an_index_for_each_filter(database: Database, plans: Plans) -> None:
     """What is asked first is found by it, and nothing is read whole."""
+    words = {"ix_call_words_terms", "spoken_words VIRTUAL TABLE INDEX"}
     trigrams = {"ix_call_keys_search_key", "call_trigrams VIRTUAL TABLE INDEX"}
     for wanted, index in (
         (CallFilter(), {"ix_calls_started_at_id"}),
@@ -132,8 +135,10 @@ async def test_search_has_an_index_for_each_filter(database: Database, plans: Pl
         (CallFilter(tag="tag1"), {"call_tags_pkey", "sqlite_autoindex_call_tags_1"}),
         (CallFilter(query="7900123"), trigrams),
         (CallFilter(query="7900123", status=CallStatus.READY), trigrams),
+        (CallFilter.checked(text="cancelled"), words),
+        (CallFilter.checked(text='"the contract" -no', agent="agent7"), words),
     ):
-        asked = await plans(SqlCallSearch(database).page(wanted, PageRequest(offset=1)))
+        asked = await plans(SqlCallSearch(database, SnowballStemmer()).page(wanted, PageRequest(offset=1)))
 
         assert any(name in asked[0] for name in index), asked[0]
         assert not any("Seq Scan" in plan or "SCAN calls\n" in f"{plan}\n" for plan in asked)
@@ -145,7 +150,7 @@ async def test_sqlite_reads_hits_in_the_order_of_time(database: Database, plans:
     """The full-text index is the outer loop, whatever other filters there are."""
     wanted = CallFilter(query="7900123", status=CallStatus.READY, agent="a")
 
-    page = (await plans(SqlCallSearch(database).page(wanted, PageRequest())))[0]
+    page = (await plans(SqlCallSearch(database, SnowballStemmer()).page(wanted, PageRequest())))[0]
 
     loops = [
         line.split(" USING ")[0].split(" INDEX ")[0]
