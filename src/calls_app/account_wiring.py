@@ -13,6 +13,7 @@ from calls_adapters.sql.audit import SqlAuditLog
 from calls_adapters.sql.sign_in_limits import SqlSignInLimits
 from calls_app.settings import SECRET_NEEDED, Settings, SettingsError
 from calls_core.audit import SYSTEM
+from calls_core.errors import AccountsOff
 from calls_core.ports import ApiKeys, AuditLog, Clock, Passwords, SignInLimits, Tokens, Users
 from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
 from calls_core.use_cases.keep_audit import KeepAudit
@@ -28,6 +29,16 @@ class AuthSecret:
 
     def __repr__(self) -> str:
         return "AuthSecret(***)"
+
+
+class _NoPasswords(Passwords):
+    """Where there is no secret that all processes know, a password would be lost with the process that took it."""
+
+    async def hash(self, password: str) -> str:  # noqa: ARG002 (the port's signature)
+        raise AccountsOff(f"AUTH_SECRET {SECRET_NEEDED}; then users can be added")
+
+    async def matches(self, password: str, stored: str | None) -> bool:  # noqa: ARG002 (the port's signature)
+        raise AccountsOff(f"AUTH_SECRET {SECRET_NEEDED}; then users can sign in")
 
 
 class AccountUseCases(Provider):
@@ -63,8 +74,8 @@ class AccountAdapters(Provider):
         """That of the settings or, beside an embedded database, one that is made once."""
         if settings.auth_secret:
             return AuthSecret(settings.auth_secret.encode())
-        if not settings.is_embedded:
-            raise SettingsError(f"AUTH_SECRET: {SECRET_NEEDED}")
+        if not settings.is_embedded:  # and so without accounts: nothing that it signs is ever read
+            return AuthSecret(secrets.token_bytes())
         from calls_adapters.security.secret import kept_secret  # noqa: PLC0415 (most installations name theirs)
 
         folder = Path(make_url(settings.database_url).database or "").absolute().parent
@@ -74,7 +85,9 @@ class AccountAdapters(Provider):
             raise SettingsError(f"AUTH_SECRET: is not set, and none can be kept in {folder}: {error}") from None
 
     @provide
-    def passwords(self, secret: AuthSecret) -> Passwords:
+    def passwords(self, settings: Settings, secret: AuthSecret) -> Passwords:
+        if not settings.auth_secret and not settings.is_embedded:
+            return _NoPasswords()
         from calls_adapters.security.passwords import BcryptPasswords  # noqa: PLC0415 (without accounts not needed)
 
         return BcryptPasswords(secret.value)

@@ -26,7 +26,7 @@ class Refreshing(RuleBasedStateMachine):
     tokens = Bundle("tokens")
 
     @initialize(target=tokens)
-    def sign_in(self) -> tuple[int, str]:
+    def sign_in(self) -> tuple[int, str, datetime]:
         self.now = START
         self.database = MemoryDatabase()
         users = MemoryUsers(self.database)
@@ -49,32 +49,32 @@ class Refreshing(RuleBasedStateMachine):
         self.refresh = RefreshSession(Accounts(enabled=True), live, signer, tickets, audit, self.clock)
         self.latest: int | None = 1
         self.made_at = START
-        return 1, tickets.signed_in(session, user).refresh_token
+        return 1, tickets.signed_in(session, user).refresh_token, session.ends_at
 
     def clock(self) -> datetime:
         return self.now
 
-    @rule(seconds=st.sampled_from([0.5, 5, 10, 11, 3600, 5 * 86400, 14 * 86400 - 1, 14 * 86400]))
-    def wait(self, seconds: float) -> None:
+    # Whole seconds, as tokens count them.
+    @rule(seconds=st.sampled_from([1, 5, 10, 11, 3600, 5 * 86400, 14 * 86400 - 1, 14 * 86400]))
+    def wait(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
     @rule(target=tokens, held=tokens)
-    def use(self, held: tuple[int, str]) -> Any:
-        generation, token = held
+    def use(self, held: tuple[int, str, datetime]) -> Any:
+        generation, token, expires_at = held
         has_run_out = self.now >= min(self.made_at + IDLE_LIMIT, START + SESSION_LIMIT)
-        if self.latest is None or has_run_out:
+        # A token that has run out by its own date tells nothing about who holds it.
+        if self.latest is None or has_run_out or self.now >= expires_at:
             self.refused(token)
             return multiple()
         if generation == self.latest:
             self.latest, self.made_at = generation + 1, self.now
         elif generation < self.latest - 1 or self.now - self.made_at > REFRESH_GRACE:
             self.refused(token)
-            # A token that has run out by its own date tells nothing about who holds it.
-            if self.database.sessions == {}:
-                self.latest = None
+            self.latest = None
             return multiple()
         answered = asyncio.run(self.refresh(token, None))
-        return self.latest, answered.refresh_token
+        return self.latest, answered.refresh_token, answered.refresh_expires_at
 
     def refused(self, token: str) -> None:
         try:
