@@ -73,5 +73,5 @@ def page(service: Service, opened: Callable[..., Page]) -> Page:
 
 @pytest.fixture(scope="session")
 def recording() -> Path:
-    """Ten seconds of two people, one on each side, with silences."""
+    """Twenty seconds of two people, one on each side, with silences."""
     return sample_recording()

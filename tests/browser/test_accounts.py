@@ -116,7 +116,7 @@ def test_an_administrator_gives_access(guarded: Service, admin: httpx2.Client, o
     page.get_by_role("button", name="Add a key").click()
     dialog.get_by_label("What is it for?").fill("the exchange")
     dialog.get_by_role("button", name="Save").click()
-    key = dialog.get_by_role("code").or_(dialog.locator("code")).first.inner_text()
+    key = dialog.get_by_test_id("secret").inner_text()
     with guarded.client(headers={"Authorization": f"Bearer {key}"}) as machine:
         assert machine.get("/calls").status_code == 200
         page.keyboard.press("Escape")

@@ -38,7 +38,7 @@ def test_no_barriers(service: Service, opened: Callable[..., Page], call_id: str
     """Axe finds nothing by WCAG 2.2 AA, and nothing is wider than the window."""
     page = opened(f"{service.url}/ui/", bypass_csp=True, **WAYS[way])
     found = {}
-    for name in ("", f"calls/{call_id}", "upload", "dashboard", "health", "nowhere"):
+    for name in ("", f"calls/{call_id}", "upload", "dashboard", "deliveries", "health", "nowhere"):
         page.goto(f"{service.url}/ui/{name}")
         expect(page.locator("main h1, main p").first).to_be_visible()
         if name.startswith("calls/"):

@@ -8,6 +8,7 @@ export const router = createRouter({
     { path: '/calls/:id', name: 'call', component: () => import('./pages/CallPage.vue'), props: true },
     { path: '/upload', name: 'upload', component: () => import('./pages/UploadPage.vue') },
     { path: '/dashboard', name: 'dashboard', component: () => import('./pages/DashboardPage.vue') },
+    { path: '/deliveries', name: 'deliveries', component: () => import('./pages/DeliveriesPage.vue') },
     { path: '/access', name: 'access', component: () => import('./pages/AccessPage.vue') },
     { path: '/health', name: 'health', component: () => import('./pages/HealthPage.vue') },
     { path: '/:rest(.*)*', name: 'lost', component: () => import('./pages/LostPage.vue') },

@@ -1,10 +1,9 @@
-/** Takes files to the service: a few at once, with progress, again when the line breaks. */
+/** Takes files to the service: a few at once, with progress. */
 import { reactive } from 'vue'
-import { api, told, type CallStatus } from '@/api/client'
-import { Problem } from '@/api/problem'
-import { authorization, renew } from '@/api/session'
+import type { CallStatus } from '@/api/client'
 import { reason } from '@/notices'
 import { guess } from './guess'
+import { sendFile } from './tus'
 
 export type Stage = 'waiting' | 'sending' | 'sent' | 'refused'
 
@@ -24,7 +23,6 @@ export interface Item {
 }
 
 const AT_ONCE = 3
-const TRIES = 4
 export const items = reactive<Item[]>([])
 let running = 0
 
@@ -84,56 +82,13 @@ function sendNext(): boolean {
 }
 
 async function send(item: Item): Promise<void> {
-  if (!item.callId) {
-    const call = await told(
-      api.POST('/calls', {
-        body: {
-          caller: item.caller.trim(),
-          receiver: item.receiver.trim(),
-          started_at: new Date(item.startedAt).toISOString(),
-        },
-        headers: { 'Idempotency-Key': item.key },
-      }),
-    )
-    item.callId = call.id
-    item.status = call.status
+  const call = {
+    caller: item.caller.trim(),
+    receiver: item.receiver.trim(),
+    started_at: new Date(item.startedAt).toISOString(),
   }
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await put(item)
-      item.status = 'processing'
-      return
-    } catch (error) {
-      const final = error instanceof Problem && error.status < 500 && error.status !== 401
-      if (final || attempt === TRIES) throw error
-      if (error instanceof Problem && error.status === 401 && !(await renew())) throw error
-      await new Promise((resolve) => window.setTimeout(resolve, 1000 * 2 ** attempt))
-    }
-  }
-}
-
-/** fetch tells nothing of the progress of what it sends. */
-function put(item: Item): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest()
-    request.open('PUT', `/calls/${item.callId}/recording?${new URLSearchParams({ filename: item.file.name })}`)
-    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value)
-    request.upload.onprogress = ({ loaded, total }) => (item.progress = total ? loaded / total : 0)
-    request.onerror = () => reject(new TypeError('no connection'))
-    request.onload = () => {
-      if (request.status < 300) resolve()
-      else reject(Problem.of(request.status, parsed(request.responseText)))
-    }
-    request.send(item.file)
-  })
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+  item.callId = await sendFile(item.file, call, (share) => (item.progress = share))
+  item.status = 'processing'
 }
 
 function localTime(date: Date): string {
