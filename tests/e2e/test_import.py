@@ -10,6 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.servers.s3 import ACCESS_KEY, SECRET_KEY, S3Server
 from tests.servers.service import Service
 
 FILES = 1000 if os.environ.get("CALLS_SOAK") else 200
@@ -93,3 +96,23 @@ def test_a_watched_folder_is_emptied_into_a_running_service(tmp_path: Path, beep
         again.communicate()
         assert again.returncode == 0
         assert client.get("/calls").json()["total"] == 4
+
+
+@pytest.mark.requires("s3")
+def test_what_lies_in_a_bucket_comes_in_once(tmp_path: Path, s3_server: S3Server, s3_bucket: str, beep: Path) -> None:
+    """Everything below the prefix and nothing else; a second run does the rest, and a wrong key or bucket says so."""
+    stem = "out-7900-101-20260102-060405-17673230"
+    for key in (f"2026/01/{stem}45.1.wav", f"2026/02/{stem}46.2.wav", f"2026/{stem}47.3.wav.part", f"{stem}48.4.wav"):
+        s3_server.client().put_object(Bucket=s3_bucket, Key=key, Body=beep.read_bytes())
+    settings = {"S3_ENDPOINT_URL": s3_server.url, "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_KEY": SECRET_KEY}
+    command = ("import", f"s3://{s3_bucket}/2026/", "--pattern", "freepbx")
+    for expected in ("2 accepted, 0 known, 0 refused; 0 done before", "0 accepted, 0 known, 0 refused; 2 done before"):
+        process = calls(tmp_path, *command, **settings)
+        said, _ = process.communicate(timeout=60)
+        assert said.startswith(expected)
+    told = lines(tmp_path / "2026.import.csv")
+    assert [line["source"] for line in told] == [f"01/{stem}45.1.wav", f"02/{stem}46.2.wav"]
+    for wrong, code in (({**settings, "S3_SECRET_KEY": "no"}, 1), ({}, 2)):
+        process = calls(tmp_path, *command, **wrong)
+        process.communicate(timeout=60)
+        assert process.returncode == code

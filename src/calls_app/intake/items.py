@@ -2,9 +2,11 @@
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import msgspec
@@ -20,15 +22,38 @@ UNFINISHED: Final = (".part", ".tmp", ".temp", ".filepart", ".crdownload")
 """Extensions that programs give to files which they are still writing."""
 
 FILE: Final = "file"
+NO_PATTERN: Final = "--pattern: tell how the files are named: a preset or a regular expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A recording at *path*, which reports call *source*. *details* describes its call, or raises ``InvalidInput``."""
+    """A recording at *path*, which reports call *source*. *details* describes its call, or raises ``InvalidInput``.
+
+    *fetch* writes to a path what does not lie on this machine; the name of *path* is then all that counts of it.
+    """
 
     source: str
     path: Path
     details: Callable[[], CallDetails]
+    fetch: Callable[[Path], Awaitable[None]] | None = None
+
+    @asynccontextmanager
+    async def at_hand(self) -> AsyncIterator["Item"]:
+        """Lend the item with its file on this machine.
+
+        Raises:
+            InvalidInput: there is no such file.
+            Unreachable: it cannot be fetched now.
+        """
+        if self.fetch is None:
+            if not self.path.is_file():
+                raise InvalidInput(f"there is no file {self.path}")
+            yield self
+            return
+        with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
+            path = Path(folder, self.path.name)
+            await self.fetch(path)
+            yield replace(self, path=path)
 
     def identified(self) -> CallDetails:
         """Return the details with an ``external_id``: what was given, else one that this name and these bytes always
@@ -48,9 +73,11 @@ def items_of(source: Path, naming: Naming | None) -> Iterator[Item]:
     Raises:
         ValueError: it cannot be read as what it seems to be.
     """
+    if not source.exists():
+        raise ValueError(f"there is no {source}")
     if source.is_dir():
         if naming is None:
-            raise ValueError("--pattern: tell how the files of the folder are named: a preset or a regular expression")
+            raise ValueError(NO_PATTERN)
         for path in files_below(source):
             yield named_item(source, path, naming)
     elif source.suffix.lower() in {".jsonl", ".ndjson"}:
@@ -58,22 +85,27 @@ def items_of(source: Path, naming: Naming | None) -> Iterator[Item]:
     elif source.suffix.lower() == ".csv":
         yield from _lines(source, _csv_rows(source))
     else:
-        raise ValueError(f"{source} is neither a folder nor a manifest: .csv or .jsonl")
+        raise ValueError(f"{source} is neither a folder, nor a manifest (.csv or .jsonl), nor s3://BUCKET/PREFIX")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield the files that nobody hides or is still writing."""
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() not in UNFINISHED and path.is_file():
+        if counts(path.relative_to(folder)) and path.is_file():
             yield path
 
 
-def named_item(folder: Path, path: Path, naming: Naming) -> Item:
-    def details() -> CallDetails:
-        return details_of({name: [text] for name, text in naming.fields(path.stem).items()})
+def counts(path: PurePath) -> bool:
+    """Whether nobody hides a file of this name or is still writing it."""
+    return not any(part.startswith(".") for part in path.parts) and path.suffix.lower() not in UNFINISHED
 
-    return Item(path.relative_to(folder).as_posix(), path, details)
+
+def named_item(folder: Path, path: Path, naming: Naming) -> Item:
+    return Item(path.relative_to(folder).as_posix(), path, described_by(naming, path.stem))
+
+
+def described_by(naming: Naming, stem: str) -> Callable[[], CallDetails]:
+    return lambda: details_of({name: [text] for name, text in naming.fields(stem).items()})
 
 
 def _lines(manifest: Path, rows: Iterator[tuple[str, Callable[[], CallDetails]]]) -> Iterator[Item]:
@@ -107,13 +139,3 @@ def _json_rows(manifest: Path) -> Iterator[tuple[str, Callable[[], CallDetails]]
             if not isinstance(file, str):
                 raise ValueError(f"{manifest.name}: line {number}: {FILE!r} must be a text")  # noqa: TRY004 (one kind)
             yield file, lambda row=row: converted(row, wire.NewCall).details()  # type: ignore[misc]
-
-
-def require_file(item: Item) -> None:
-    """Return if there is a file.
-
-    Raises:
-        InvalidInput: there is none.
-    """
-    if not item.path.is_file():
-        raise InvalidInput(f"there is no file {item.path}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from calls_app.intake.items import Item, require_file
+from calls_app.intake.items import Item
 from calls_app.intake.ledger import Entry, Ledger, Outcome
 from calls_app.intake.receivers import Receiver, Refused, Unreachable
 from calls_core.errors import CallsError
@@ -70,18 +70,15 @@ async def handed_over(item: Item, receiver: Receiver, first_pause_sec: float, tr
     Raises:
         Unreachable: it was away at every try.
     """
-    try:
-        require_file(item)
-        details = await asyncio.to_thread(item.identified)
-    except CallsError as error:
-        return Entry(source=item.source, outcome=Outcome.REFUSED, code=error.code, detail=str(error))
-    except OSError as error:
-        return Entry(source=item.source, outcome=Outcome.REFUSED, code="unreadable", detail=str(error))
     for number in range(tries):
         try:
-            taken = await receiver.take(details, item.path)
-        except Refused as error:
+            async with item.at_hand() as here:
+                details = await asyncio.to_thread(here.identified)
+                taken = await receiver.take(details, here.path)
+        except (Refused, CallsError) as error:
             return Entry(source=item.source, outcome=Outcome.REFUSED, code=error.code, detail=str(error))
+        except OSError as error:
+            return Entry(source=item.source, outcome=Outcome.REFUSED, code="unreadable", detail=str(error))
         except Unreachable:
             if number == tries - 1:
                 raise
