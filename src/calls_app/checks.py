@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from calls_adapters.ai.breaker import Breaker
-from calls_adapters.ai.client import TranscriptionClient
+from calls_adapters.ai.http import AiHttp
 from calls_adapters.sql.schema import is_current
 from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUpBroker
 from calls_app.settings import Settings
@@ -77,7 +77,7 @@ class PartChecks:
         """Not part of ``/health/ready``, where strangers could make us ask with our key as often as they like."""
         if self.options.ai is None:
             return "not configured"
-        return await TranscriptionClient(self.options.ai, Breaker()).check()
+        return await AiHttp(self.options.ai, Breaker()).check()
 
     async def decoding(self) -> str:
         seconds = 0.0

@@ -16,6 +16,7 @@ from dishka import (
 )
 from prometheus_client import CollectorRegistry
 
+from calls_adapters.ai.told import JobAnswers
 from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
@@ -53,6 +54,7 @@ from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
     Analyzers,
+    AnswerReader,
     AudioDecoder,
     AudioSource,
     CallRepository,
@@ -82,6 +84,7 @@ from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.deliver_events import DeliverEvent
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.process_recording import ProcessRecording
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
@@ -92,6 +95,7 @@ from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_core.use_cases.run_step import RunStep
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
+from calls_http.callbacks import CallbackGuard
 from calls_http.docs_pages import installed_version
 
 
@@ -111,6 +115,7 @@ class UseCases(Provider):
         GetCall,
         GetRecording,
         IngestCall,
+        LinkOutside,
         ManageDeliveries,
         ManageDestinations,
         ProcessRecording,
@@ -126,6 +131,7 @@ class UseCases(Provider):
         Scrape,
         SearchCalls,
         SummarizeCalls,
+        TakeAnswer,
         TellEvents,
     )
 
@@ -149,6 +155,7 @@ class Adapters(Provider):
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
     readings = provide(ReadingsCollector)
+    answers = provide(JobAnswers, provides=AnswerReader)
 
     @provide
     async def database(self, settings: Settings) -> AsyncIterator[Database]:
@@ -216,6 +223,16 @@ class Adapters(Provider):
     @provide
     def limits(self, settings: Settings) -> UploadLimits:
         return UploadLimits(max_bytes=settings.max_upload_bytes)
+
+    @provide
+    def seals(self, settings: Settings) -> Seals:
+        lifetime = timedelta(seconds=settings.ai_link_sec)
+        secret = settings.ai_link_secret if settings.ai_protocol == "async" else ""
+        return Seals(secret, settings.public_base_url.rstrip("/"), lifetime)
+
+    @provide
+    def callback_guard(self, settings: Settings) -> CallbackGuard:
+        return CallbackGuard(settings.ai_callback_auth, settings.ai_callback_name, settings.ai_callback_secret)
 
     @provide
     def patience(self, settings: Settings) -> Patience:
@@ -292,6 +309,8 @@ def analysis_options(settings: Settings) -> AnalysisOptions:
         max_piece_sec=settings.ai_max_piece_sec,
         max_upload_bytes=settings.ai_max_upload_bytes,
         max_answer_bytes=settings.ai_max_answer_bytes,
+        protocol=settings.ai_protocol,
+        poll_sec=settings.ai_poll_sec,
     )
     return AnalysisOptions(
         silence_threshold_dbfs=settings.silence_threshold_dbfs,

@@ -52,6 +52,7 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
         lifespan=[lifespan],
         health_checks=checks,
         max_upload_bytes=settings.max_upload_bytes,
+        max_answer_bytes=settings.ai_max_answer_bytes,
         telemetry=container.get_sync(Telemetry),
         expose_metrics=metrics,
         name=settings.app_name,

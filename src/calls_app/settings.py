@@ -1,5 +1,6 @@
 """Configuration, read from the environment and ``.env`` once, at the edge of the process."""
 
+import base64
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_upload_bytes: Positive = 2 * 1024**3
     max_duration_sec: Annotated[float, msgspec.Meta(gt=0, le=7 * 86400)] = 8 * 3600.0
 
+    ai_protocol: Literal["openai", "async"] = "openai"
     ai_base_url: str = ""
     ai_api_key: Annotated[str, msgspec.Meta(pattern="^[!-~]*$")] = ""
     ai_model: Annotated[str, msgspec.Meta(pattern="^[!-~]+$", max_length=100)] = "whisper-1"
@@ -60,6 +62,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ai_max_piece_sec: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 600.0
     ai_max_upload_bytes: Annotated[int, msgspec.Meta(ge=256_000, le=1_000_000_000)] = 24_000_000
     ai_max_answer_bytes: Annotated[int, msgspec.Meta(ge=1024, le=256 << 20)] = 8 << 20
+    ai_poll_sec: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 30.0
+    ai_link_secret: str = ""
+    ai_link_sec: Annotated[float, msgspec.Meta(ge=61, le=7 * 86400)] = 3600.0
+    ai_callback_auth: Literal["none", "header", "basic", "signature"] = "none"
+    ai_callback_name: Annotated[str, msgspec.Meta(pattern="^[!-9;-~]*$")] = ""
+    ai_callback_secret: Annotated[str, msgspec.Meta(pattern="^[!-~]*$")] = ""
+    public_base_url: str = ""
     auth_enabled: bool = False
     auth_secret: str = ""
     webhook_allow_cidrs: str = ""
@@ -110,7 +119,18 @@ AI: Final = "ai"
 
 NAMES: Final = {field.upper(): field for field in Settings.__struct_fields__}
 
-SECRETS: Final = frozenset({"database_url", "redis_url", "broker_url", "s3_secret_key", "ai_api_key", "auth_secret"})
+SECRETS: Final = frozenset(
+    {
+        "database_url",
+        "redis_url",
+        "broker_url",
+        "s3_secret_key",
+        "ai_api_key",
+        "ai_link_secret",
+        "ai_callback_secret",
+        "auth_secret",
+    }
+)
 """Never shown whole: not in logs, not by ``calls doctor``."""
 
 PLUGINS: Final = "CALLS_"
@@ -123,6 +143,8 @@ BROKERS: Final[Mapping[str, tuple[str, ...]]] = {
     "broker_url": ("memory", "redis", "rediss", "amqp", "amqps"),
     "redis_url": ("redis", "rediss"),
 }
+
+SECRET_LENGTH: Final = 32
 
 S3_NEEDS: Final = ("s3_bucket", "s3_access_key", "s3_secret_key")
 S3_MAX_BYTES: Final = 10_000 * 8 * 1024**2
@@ -220,8 +242,33 @@ def _refuse_half_an_ai(settings: Settings) -> None:
         return
     if not settings.ai_base_url:
         raise SettingsError("ANALYZERS: ai needs a service; name it in AI_BASE_URL")
-    if "signal" not in settings.analyzer_names:
+    if settings.ai_protocol == "async":
+        _refuse_half_an_async_ai(settings)
+    elif "signal" not in settings.analyzer_names:
         raise SettingsError("ANALYZERS: ai cuts where signal finds silence; name signal too")
+
+
+def _refuse_half_an_async_ai(settings: Settings) -> None:
+    if not _is_service(settings.public_base_url):
+        raise SettingsError("PUBLIC_BASE_URL: an asynchronous AI service must reach us, as at https://calls.example")
+    if len(settings.ai_link_secret) < SECRET_LENGTH:
+        raise SettingsError(f"AI_LINK_SECRET: must have {SECRET_LENGTH} characters, the same in every process of ours")
+    wanted = {"header": ("name", "secret"), "basic": ("name", "secret"), "signature": ("secret",)}
+    for what in wanted.get(settings.ai_callback_auth, ()):
+        if not getattr(settings, f"ai_callback_{what}"):
+            raise SettingsError(
+                f"AI_CALLBACK_{what.upper()}: is needed with AI_CALLBACK_AUTH={settings.ai_callback_auth}"
+            )
+    if settings.ai_callback_auth == "signature" and not _is_signing_secret(settings.ai_callback_secret):
+        raise SettingsError("AI_CALLBACK_SECRET: a signing secret is whsec_ and 24 to 64 bytes in base64")
+
+
+def _is_signing_secret(text: str) -> bool:
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return 24 <= len(key) <= 64  # noqa: PLR2004 (Standard Webhooks 1.0.0)
 
 
 def _refuse_half_an_s3(settings: Settings) -> None:

@@ -18,6 +18,7 @@
     |   |-- DeliveryNotFound
     |   |-- RecordingNotFound
     |   |-- UploadNotFound
+    |   |-- LinkInvalid
     |   |-- NoWaveform
     |   |-- NoTranscript
     |   |-- UserNotFound
@@ -38,6 +39,7 @@
     |   `-- BadCredentials
     |-- Forbidden
     |-- TooManyAttempts
+    |-- AnswerAwaited
     |-- UploadExpired
     |-- PresignedUrlsUnavailable
     |-- Unavailable
@@ -67,6 +69,7 @@
         |-- RecordingLost
         |-- SourceRefused
         |-- AiRefused
+        |   `-- AiFailed
         |-- AiAnswerInvalid
         |-- WorkerLost
         |-- DeadlineExceeded
@@ -216,6 +219,12 @@ class UploadNotFound(NotFound):
     code = "upload-not-found"
 
 
+class LinkInvalid(NotFound):
+    """The address has expired, or was changed."""
+
+    code = "link-invalid"
+
+
 class NoWaveform(NotFound):
     """No analyzer has measured this recording."""
 
@@ -338,6 +347,18 @@ class TooManyAttempts(CallsError):
     def __init__(self, message: str, *, retry_after: timedelta) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class AnswerAwaited(CallsError):
+    """The work was handed to the AI service, and its answer has not come yet."""
+
+    code = "answer-awaited"
+
+    def __init__(self, message: str, *, key: str, look_again_after: timedelta) -> None:
+        """*key* names the part of the step that the answer will be put into."""
+        super().__init__(message)
+        self.key = key
+        self.look_again_after = look_again_after
 
 
 class UploadExpired(CallsError):
@@ -517,6 +538,12 @@ class AiRefused(AnalysisFailed):
     """The AI service refuses what we ask; trying again would end the same way."""
 
     code = "ai-refused"
+
+
+class AiFailed(AiRefused):
+    """The AI service took the work and could not do it."""
+
+    code = "ai-failed"
 
 
 class AiAnswerInvalid(AnalysisFailed):

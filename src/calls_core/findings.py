@@ -6,7 +6,7 @@ wave; digital silence, minus infinity in truth, is `LEVEL_FLOOR_DBFS`, because J
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from calls_core.errors import Reason
@@ -116,11 +116,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """What was said. *language* is a BCP 47 tag where it is known."""
+    """What was said. *language* is a BCP 47 tag where it is known; *more* is an object of what else came with it."""
 
     text: str
     segments: tuple[Segment, ...] = ()
     language: str | None = None
+    more: Mapping[str, JsonValue] = field(default_factory=dict)
     caveat: Reason | None = None
 
 
@@ -239,6 +240,8 @@ def _transcript_faults(finding: Transcript) -> Iterator[str]:
         yield "text must be a string without NUL and half characters"
     if not _are_times(time for piece in spoken for time in (piece.start_sec, piece.end_sec)):
         yield "times of segments and words must be finite numbers of seconds"
+    if not _is_json_object(finding.more):
+        yield "more must be a JSON object, of plain dicts, lists, strings and finite numbers"
 
 
 def _redaction_faults(transcript: object, spans: Any) -> Iterator[str]:  # noqa: ANN401 (a plugin's)

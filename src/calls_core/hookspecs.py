@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pluggy
 
@@ -15,8 +16,10 @@ hookimpl = pluggy.HookimplMarker("calls")
 class AiService:
     """The AI service that the operator has named, and how much of it one request may use.
 
-    *base_url* ends where ``/audio/transcriptions`` begins, without a slash. *language* is an ISO 639-1 code; None lets
-    the service find out. *timeout_sec* is for a whole request. *api_key* is a secret: it is left out of ``repr``.
+    *base_url* ends where ``/audio/transcriptions`` or ``/jobs`` begins, without a slash. *language* is an ISO 639-1
+    code; None lets the service find out. *timeout_sec* is for a whole request. *api_key* is a secret: it is left out of
+    ``repr``. *protocol* is ``async`` where jobs are submitted and answered later; *poll_sec* is then how often to ask
+    for an answer that nobody brings.
     """
 
     base_url: str
@@ -27,6 +30,8 @@ class AiService:
     max_piece_sec: float = 600.0
     max_upload_bytes: int = 24_000_000
     max_answer_bytes: int = 8 << 20
+    protocol: Literal["openai", "async"] = "openai"
+    poll_sec: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

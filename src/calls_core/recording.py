@@ -203,6 +203,11 @@ class Recording:
         step = replace(self.step(analyzer), status=StepStatus.PENDING, error=reason, next_attempt_at=next_attempt_at)
         return self._with(step, now)
 
+    def wait(self, analyzer: str, reason: Reason, look_again_at: datetime, now: datetime) -> "Recording":
+        """Put a step back that waits for somebody outside: looking whether the answer is there is no attempt."""
+        step = replace(self.step(analyzer), status=StepStatus.PENDING, error=reason, next_attempt_at=look_again_at)
+        return self._with(replace(step, attempts=step.attempts - 1), now)
+
     def skip_orphans(self, now: datetime) -> "Recording":
         """Skip every step that builds on one which failed or was skipped itself."""
         changed = self

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from calls_core.ports import Telemetry
 from calls_http.access import Gate
 from calls_http.accounts import accounts_router
+from calls_http.ai import ai_router
 from calls_http.audio import audio_router
 from calls_http.auth import auth_router
 from calls_http.bodies import PACE, Pace, PacedRequest
@@ -40,6 +41,7 @@ def litestar_app(
     *,
     health_checks: Callable[[], Awaitable[HealthChecks]],
     max_upload_bytes: int,
+    max_answer_bytes: int = 8 << 20,
     telemetry: Telemetry,
     expose_metrics: Expose,
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
@@ -68,6 +70,7 @@ def litestar_app(
             transcripts_router,
             vcon_router,
             audio_router,
+            ai_router(max_answer_bytes),
             Router(
                 "/",
                 route_handlers=[uploads_router, ingest_router, tus_router],

@@ -45,6 +45,7 @@ from calls_core.search import CallFilter, PageRequest
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall
+from calls_core.use_cases.link_outside import LinkOutside, Seals
 from calls_core.use_cases.process_recording import ProcessRecording
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.recover_work import RecoverWork
@@ -193,6 +194,8 @@ class Process:
             WorkerIsDead: lambda _worker: False,
         }
         self._parts[ControlIntake] = self._made(ControlIntake)
+        self._parts[Seals] = Seals()
+        self._parts[LinkOutside] = self._made(LinkOutside)
         self._parts[RunStep] = self._made(RunStep)
         self._parts[ReceiveRecording] = self._made(world.parts.receive)
         self.register = self._made(RegisterCall)

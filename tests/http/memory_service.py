@@ -12,6 +12,7 @@ from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, make_asyn
 from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
+from calls_adapters.ai.told import JobAnswers
 from calls_adapters.memory import (
     MemoryApiKeys,
     MemoryAuditLog,
@@ -26,6 +27,7 @@ from calls_adapters.memory import (
     MemoryIntakeSwitch,
     MemoryJobQueue,
     MemorySignInLimits,
+    MemoryStepParts,
     MemoryStorage,
     MemoryTelemetry,
     MemoryUploads,
@@ -48,6 +50,7 @@ from calls_core.job import Patience
 from calls_core.ports import (
     Analyzer,
     Analyzers,
+    AnswerReader,
     ApiKeys,
     Audio,
     AuditLog,
@@ -69,6 +72,7 @@ from calls_core.ports import (
     Senders,
     SignInLimits,
     Stemmer,
+    StepParts,
     Telemetry,
     Tokens,
     Uploads,
@@ -82,6 +86,7 @@ from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessio
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.keep_audit import KeepAudit
+from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
 from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
@@ -93,6 +98,7 @@ from calls_core.use_cases.sign_in import LimitAttempts, RefreshSession, SignIn, 
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
 from calls_http.app import litestar_app
 from calls_http.bodies import Pace
+from calls_http.callbacks import CallbackGuard
 from calls_http.edge import Lingering
 from calls_http.events import Streaming
 from calls_http.health import Check, HealthChecks
@@ -160,6 +166,8 @@ class MemoryService:
     streaming: Streaming = field(default_factory=lambda: Streaming(lifetime_sec=0.1))
     max_upload_bytes: int = MAX_UPLOAD_BYTES
     accounts: bool = False
+    seals: Seals = field(default_factory=lambda: Seals("k" * 32, "http://testserver"))
+    guard: CallbackGuard = field(default_factory=CallbackGuard)
 
     def __post_init__(self) -> None:
         self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -243,6 +251,10 @@ class MemoryService:
             Accounts: Accounts(enabled=self.accounts),
             UploadLimits: UploadLimits(max_bytes=self.max_upload_bytes),
             Clock: self.clock,
+            StepParts: MemoryStepParts(self.database, self.clock),
+            AnswerReader: JobAnswers(),
+            Seals: self.seals,
+            CallbackGuard: self.guard,
             NewId: uuid_utils.compat.uuid7,
         }.items():
             parts.provide(_giving(adapter), provides=port)
@@ -264,6 +276,7 @@ class MemoryService:
             LiveSessions,
             ManageApiKeys,
             ManageUsers,
+            LinkOutside,
             ManageDeliveries,
             ManageDestinations,
             PullCall,
@@ -278,6 +291,7 @@ class MemoryService:
             SignOut,
             Tickets,
             SummarizeCalls,
+            TakeAnswer,
         )
         return make_async_container(parts, use_cases, validation_settings=STRICT_VALIDATION)
 

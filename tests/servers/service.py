@@ -12,7 +12,9 @@ __all__ = ["Service", "ServiceDied"]
 
 
 class Service(CallsProcess):
-    """``calls serve`` over one folder and one database; *worker* is whether it processes recordings too."""
+    """``calls serve`` over one folder and one database; *worker* is whether it processes recordings too. *port* 0
+    takes a free one.
+    """
 
     def __init__(
         self,
@@ -21,10 +23,11 @@ class Service(CallsProcess):
         *,
         worker: bool = True,
         log: str = "service.log",
+        port: int = 0,
         **variables: str,
     ) -> None:
         self.recordings = folder / "recordings"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(
             folder,

@@ -11,6 +11,7 @@ from calls_adapters.ai.answer import Heard, heard, together
 from calls_adapters.ai.breaker import Breaker
 from calls_adapters.ai.client import TranscriptionClient
 from calls_adapters.ai.cutting import Cut, cuts
+from calls_adapters.ai.orders import OrderingAnalyzer
 from calls_adapters.ai.pieces import RATE_HZ, SHORTEST_SEC, longest_piece_sec, planned
 from calls_core.errors import NeedsFailedStep
 from calls_core.findings import Signal, Transcript
@@ -31,8 +32,8 @@ class AiAnalyzer(Analyzer):
 
     def __init__(self, service: AiService, breaker: Breaker | None = None) -> None:
         self._service = service
-        self._breaker = breaker or Breaker()
-        self._client = TranscriptionClient(service, self._breaker)
+        self.breaker = breaker or Breaker()
+        self._client = TranscriptionClient(service, self.breaker)
 
     @property
     def version(self) -> str:
@@ -47,7 +48,7 @@ class AiAnalyzer(Analyzer):
         answers: dict[str, Heard] = {}
         caveat = None
         if pieces:
-            self._breaker.require_closed()  # before anything is decoded in vain
+            self.breaker.require_closed()  # before anything is decoded in vain
             async with (
                 audio.decoded(sample_rate_hz=RATE_HZ) as samples,
                 self._client.session() as session,
@@ -76,4 +77,6 @@ class AiAnalyzer(Analyzer):
 
 @hookimpl
 def calls_analyzers(options: AnalysisOptions) -> list[Analyzer]:
-    return [AiAnalyzer(options.ai)] if options.ai else []
+    if options.ai is None:
+        return []
+    return [OrderingAnalyzer(options.ai) if options.ai.protocol == "async" else AiAnalyzer(options.ai)]

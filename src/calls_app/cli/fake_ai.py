@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,22 +17,34 @@ def fake_ai(
         str, typer.Option(help="What the next requests meet, such as '429:2, 500*3, slow:5, html, lost'.")
     ] = "",
     key: Annotated[str, typer.Option(help="The key that requests must carry; by default any or none.")] = "",
+    polls: Annotated[
+        str, typer.Option(help="Asynchronous protocol: what the next questions for an answer meet, as --script.")
+    ] = "",
+    callbacks: Annotated[
+        str, typer.Option(help="What becomes of the next answers, such as 'lost, twice, late:5, forged'.")
+    ] = "",
+    callback_auth: Annotated[
+        str, typer.Option(help="What callbacks carry: header:NAME:VALUE, basic:USER:PASSWORD or signature:whsec_...")
+    ] = "",
+    work_sec: Annotated[float, typer.Option(min=0, help="How long the work on an order takes.")] = 0.5,
     forgetful: Annotated[
         bool, typer.Option("--forgetful", help="Ignore idempotency keys, as most services do.")
     ] = False,
 ) -> None:
     """Serve made-up transcripts as an AI service would, and misbehave when told to: for tests and demos."""
-    asyncio.run(_serve(host, port, script, key, forgetful=forgetful))
-
-
-async def _serve(host: str, port: int, script: str, key: str, *, forgetful: bool) -> None:
+    from calls_app.fake_ai.errands import Errands, couriers
     from calls_app.fake_ai.script import ScriptError, parsed
     from calls_app.fake_ai.service import FakeAi
 
     try:
-        fake = FakeAi(parsed(script), key=key, forgetful=forgetful)
+        errands = Errands(couriers(callbacks), callback_auth, work_sec)
+        fake = FakeAi(parsed(script), key=key, forgetful=forgetful, polls=parsed(polls), errands=errands)
     except ScriptError as error:
-        raise SettingsError(f"--script: {error}") from None
+        raise SettingsError(f"--script, --polls or --callbacks: {error}") from None
+    asyncio.run(_serve(host, port, fake))
+
+
+async def _serve(host: str, port: int, fake: Any) -> None:  # noqa: ANN401 (a FakeAi, which is slow to load)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

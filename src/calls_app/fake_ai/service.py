@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import multipart  # type: ignore[import-untyped]
 
+from calls_app.fake_ai.errands import Errands
 from calls_app.fake_ai.script import JSON, Behaviour
 from calls_app.fake_ai.speech import NotWav, transcribed
 
@@ -40,16 +41,21 @@ class FakeAi:
     script: Sequence[Behaviour] = ()
     key: str = ""
     forgetful: bool = False
+    polls: Sequence[Behaviour] = ()
+    errands: Errands = field(default_factory=Errands)
     requests: int = 0
+    polled: int = 0
     asked: list[dict[str, str]] = field(default_factory=list)
     paid: Counter[str] = field(default_factory=Counter)
     paid_sec: float = 0.0
     sent_bytes: int = 0
     _ahead: deque[Behaviour] = field(default_factory=deque)
     _made: dict[str, bytes] = field(default_factory=dict)
+    _polls_ahead: deque[Behaviour] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._ahead.extend(self.script)
+        self._polls_ahead.extend(self.polls)
 
     @asynccontextmanager
     async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
@@ -70,6 +76,7 @@ class FakeAi:
                 task.cancel()
                 writer.transport.abort()  # a task that has not begun yet cannot
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.errands.stop()
             await server.wait_closed()
 
     @property
@@ -80,6 +87,9 @@ class FakeAi:
             "paid_twice": sum(times > 1 for times in self.paid.values()),
             "paid_sec": round(self.paid_sec, 3),
             "scripted": len(self._ahead),
+            "polled": self.polled,
+            "callbacks": list(self.errands.answered),
+            "fetched": list(self.errands.fetched),
         }
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,6 +110,10 @@ class FakeAi:
         match request.method, request.target:
             case "POST", "/v1/audio/transcriptions":
                 return await self._transcribe(request, reader, writer)
+            case "POST", "/v1/jobs":
+                return await self._transcribe(request, reader, writer)
+            case "GET", target if target.startswith("/v1/jobs/"):
+                return await self._tell(target.rpartition("/")[2], reader, writer)
             case "GET", "/stats":
                 told = Behaviour(body=msgspec.json.encode(self.stats))
             case "GET", "/v1/models":
@@ -121,7 +135,8 @@ class FakeAi:
         body = await reader.readexactly(size)
         await _pause(reader, behaviour.pause_sec)
         if behaviour.body is None and behaviour.raw is None:
-            behaviour = await self._worked(request, body, behaviour)
+            is_order = request.target.endswith("/jobs")
+            behaviour = await (self._ordered if is_order else self._worked)(request, body, behaviour)
         elif behaviour.body:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
             behaviour = replace(behaviour, body=behaviour.body.replace(b"{key}", given.encode()))
@@ -144,6 +159,31 @@ class FakeAi:
             self.paid_sec += seconds
             self._made[key] = msgspec.json.encode(answer)
         return replace(behaviour, body=self._made[key])
+
+    async def _ordered(self, request: Request, body: bytes, behaviour: Behaviour) -> Behaviour:
+        """Take an order, which costs, unless it was taken before."""
+        key = request.headers.get("idempotency-key", "")
+        try:
+            fields = msgspec.json.decode(body, type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            return _error(400, f"the order cannot be read: {error}")
+        self.asked.append({"idempotency-key": key, **{name: str(value) for name, value in fields.items()}})
+        if key not in self._made or self.forgetful:
+            self.paid[key] += 1
+            order = await self.errands.take(fields)
+            self._made[key] = msgspec.json.encode({"id": order.id, "status": "queued"})
+        return replace(behaviour, body=self._made[key])
+
+    async def _tell(self, job_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        self.polled += 1
+        behaviour = self._polls_ahead.popleft() if self._polls_ahead else Behaviour()
+        await _pause(reader, behaviour.pause_sec)
+        if behaviour.body is None and behaviour.raw is None:
+            order = self.errands.orders.get(job_id)
+            if order is None:
+                return await self._send(writer, _error(404, f"there is no job {job_id}"))
+            behaviour = replace(behaviour, body=msgspec.json.encode(order.told))
+        return await self._send(writer, behaviour)
 
     async def _send(self, writer: asyncio.StreamWriter, behaviour: Behaviour) -> bool:
         body = behaviour.body or b""

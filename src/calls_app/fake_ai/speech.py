@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
+import av
 import numpy as np
 
 _FRAME_SEC: Final = 0.02
@@ -40,19 +41,48 @@ def transcribed(body: bytes) -> tuple[dict[str, Any], float]:
     except (wave.Error, EOFError) as error:
         raise NotWav(str(error) or "the file is broken off") from error
     duration = len(samples) / rate
-    segments: list[dict[str, Any]] = []
-    words: list[dict[str, Any]] = []
-    text = ""
-    for number, (start, end) in enumerate(_loud(samples, rate)):
+    spoken = list(_spoken(samples, rate))
+    words = [word for _, _, said in spoken for word in said]
+    segments = [{"id": n, "start": a, "end": b, "text": f" {_text(said)}"} for n, (a, b, said) in enumerate(spoken)]
+    answer = {"task": "transcribe", "language": "english", "duration": duration, "text": _text(words)}
+    return answer | {"segments": segments, "words": words}, duration
+
+
+def dialogue(body: bytes) -> tuple[dict[str, Any], float]:
+    """Return a transcript of audio in any format, each segment with its channel, and how many seconds it lasts.
+
+    Raises:
+        NotWav: it is no audio.
+    """
+    try:
+        with av.open(io.BytesIO(body), "r") as container:
+            resampler = av.AudioResampler(format="s16p")
+            frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
+            rate = frames[0].sample_rate
+            planes = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
+    except (av.error.FFmpegError, IndexError) as error:
+        raise NotWav(f"it cannot be decoded: {error}") from error
+    segments: list[dict[str, Any]] = [
+        {"start": a, "end": b, "text": _text(said), "channel": channel, "words": said}
+        for channel, plane in enumerate(planes)
+        for a, b, said in _spoken(plane, rate)
+    ]
+    segments.sort(key=lambda segment: segment["start"])
+    text = "\n".join(segment["text"] for segment in segments)
+    return {"text": text, "language": "en", "segments": segments}, planes.shape[1] / rate
+
+
+def _spoken(samples: Any, rate: int) -> Iterator[tuple[float, float, list[dict[str, Any]]]]:  # noqa: ANN401 (an array)
+    for start, end in _loud(samples, rate):
         seed = zlib.crc32(samples[round(start * rate) : round(end * rate)].tobytes())
         count = max(1, round((end - start) / _WORD_SEC))
         edges = [round(start + (end - start) * i / count, 3) for i in range(count + 1)]
         said = [_WORDS[(seed + i * 7) % len(_WORDS)] for i in range(count)]
-        words += [{"word": w, "start": a, "end": b} for w, a, b in zip(said, edges, edges[1:], strict=False)]
-        segments.append({"id": number, "start": start, "end": end, "text": " " + " ".join(said)})
-        text += " " + " ".join(said)
-    answer = {"task": "transcribe", "language": "english", "duration": duration, "text": text.strip()}
-    return answer | {"segments": segments, "words": words}, duration
+        yield start, end, [{"word": w, "start": a, "end": b} for w, a, b in zip(said, edges, edges[1:], strict=False)]
+
+
+def _text(words: list[dict[str, Any]]) -> str:
+    return " ".join(word["word"] for word in words)
 
 
 def _loud(samples: Any, rate: int) -> Iterator[Span]:  # noqa: ANN401 (an array)

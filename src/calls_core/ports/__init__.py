@@ -15,7 +15,17 @@ from calls_core.ports.accounts import (
     Tokens,
     Users,
 )
-from calls_core.ports.analysis import Analyzer, Analyzers, Audio, AudioDecoder, DecodedAudio, Parts, Scratch
+from calls_core.ports.analysis import (
+    Analyzer,
+    Analyzers,
+    AnswerReader,
+    Audio,
+    AudioDecoder,
+    DecodedAudio,
+    Outside,
+    Parts,
+    Scratch,
+)
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch, Stemmer
 from calls_core.ports.deliveries import Deliveries, Destinations, Sender, Senders
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
@@ -46,6 +56,7 @@ __all__ = [
     "Analyzer",
     "Analyzers",
     "Answer",
+    "AnswerReader",
     "ApiKeys",
     "Audio",
     "AudioDecoder",
@@ -70,6 +81,7 @@ __all__ = [
     "JobQueue",
     "KeyClaim",
     "NewId",
+    "Outside",
     "Parts",
     "Passwords",
     "PresignedUrl",

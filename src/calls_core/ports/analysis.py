@@ -4,12 +4,13 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from calls_core.errors import Reason
 from calls_core.findings import Finding
-from calls_core.recording import StepPlan
+from calls_core.recording import CallId, StepPlan
 
 
 class DecodedAudio(Protocol):
@@ -83,6 +84,33 @@ class Scratch(Parts):
         self.kept.pop(key, None)
 
 
+class Outside(Protocol):
+    """Addresses under which a service elsewhere reaches one recording: unguessable, and good for whoever has them."""
+
+    call_id: CallId
+    lifetime: timedelta
+
+    @abstractmethod
+    async def audio_url(self) -> str:
+        """Return where the audio can be fetched from for *lifetime* from now."""
+
+    @abstractmethod
+    def callback_url(self, key: str) -> str:
+        """Return where the answer can be sent to that the step keeps a place for, an empty part under *key*."""
+
+
+class AnswerReader(Protocol):
+    """Knows the answers of the service that the analyzer ``ai`` waits for."""
+
+    @abstractmethod
+    def is_final(self, content: bytes) -> bool:
+        """Tell whether *content* is an answer, and not only a word about how far it is.
+
+        Raises:
+            AiAnswerInvalid: it is neither.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio:
     """A recording's audio, lent to one analyzer for one attempt.
@@ -90,6 +118,7 @@ class Audio:
     *path* holds the untouched bytes as they came from a stranger: decode them with ``decoded()``, which does it in a
     limited child process. *findings* are those of the steps before, by analyzer. Call ``progress`` with a number
     from 0 to 1 now and then on long work. *parts* keep what has cost money before the finding is made.
+    *outside* is None where nobody else can reach the recording.
     """
 
     path: Path
@@ -98,6 +127,7 @@ class Audio:
     findings: Mapping[str, Finding] = field(default_factory=dict)
     progress: Callable[[float], None] = lambda _share: None
     parts: Parts = field(default_factory=Scratch)
+    outside: Outside | None = None
 
     def decoded(self, *, sample_rate_hz: int | None = None) -> AbstractAsyncContextManager[DecodedAudio]:
         """Lend the decoded samples: ``async with audio.decoded() as samples: async for block in samples``."""
@@ -108,7 +138,7 @@ class Analyzer(Protocol):
     """Finds out something about a recording. Plugins need not inherit from this.
 
     *name* is unique, lower case, and names the step; *version* is stored with each finding; *after* names the analyzers
-    whose findings it wants in ``audio.findings``.
+    whose findings it wants in ``audio.findings``. One with an attribute *reads_audio* that is false is lent no file.
     """
 
     @property
@@ -137,6 +167,10 @@ class Analyzers:
     @property
     def plan(self) -> tuple[StepPlan, ...]:
         return tuple(StepPlan(analyzer=a.name, version=a.version, after=tuple(a.after)) for a in self.ordered)
+
+    def reads_audio(self, name: str) -> bool:
+        """Whether the analyzer wants the file at ``audio.path``; so does whoever does not say."""
+        return bool(getattr(self.get(name), "reads_audio", True))
 
     def get(self, name: str) -> Analyzer | None:
         return next((analyzer for analyzer in self.ordered if analyzer.name == name), None)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -44,9 +45,11 @@ from calls_core.ports import (
 )
 from calls_core.recording import Recording, RecordingId, Step
 from calls_core.use_cases.hold_lease import end_tasks, while_leased
+from calls_core.use_cases.link_outside import LinkOutside
 from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.run_step import Failed, Outcome, Retry, RunStep
 
+NO_FILE: Final = Path("no-file")
 SHOW_RUNNING_AFTER: Final = timedelta(seconds=1)
 
 _log = logging.getLogger("calls.process")
@@ -94,6 +97,7 @@ class ProcessRecording:
     calls: CallRepository
     storage: RecordingStorage
     run_step: RunStep
+    link: LinkOutside
     receive: ReceiveRecording
     source: AudioSource
     analyzers: Analyzers
@@ -145,9 +149,8 @@ class ProcessRecording:
             return str(CallStatus.FAILED)
         attempt = _Attempt(claim, recording)
         try:
-            async with self.storage.local_copy(recording.storage_key, recording.size_bytes) as path:
-                faultpoint("worker.audio_opened")
-                await self._run_steps(attempt, path)
+            async with AsyncExitStack() as borrowed:
+                await self._run_steps(attempt, borrowed)
         except RecordingNotFound:
             lost = RecordingLost(
                 f"the audio of call {call.id} is not in the storage any more; restore it and reprocess"
@@ -194,12 +197,18 @@ class ProcessRecording:
         self.telemetry.upload_ended("accepted", recording.size_bytes)
         return recording
 
-    async def _run_steps(self, attempt: _Attempt, path: Path) -> None:
+    async def _run_steps(self, attempt: _Attempt, borrowed: AsyncExitStack) -> None:
+        path: Path | None = None
         while step := attempt.recording.next_step(attempt.postponed):
             if attempt.fresh:
                 await self._save(attempt)
+            if path is None and self.analyzers.reads_audio(step.analyzer):
+                stored = attempt.recording
+                copy = self.storage.local_copy(stored.storage_key, stored.size_bytes)
+                path = await borrowed.enter_async_context(copy)
+                faultpoint("worker.audio_opened")
             attempt.recording = attempt.recording.begin(step.analyzer, self.clock())
-            outcome = await self._told(attempt, step, path)
+            outcome = await self._told(attempt, step, path or NO_FILE)
             now = self.clock()
             match outcome:
                 case Failed(reason):
@@ -207,7 +216,8 @@ class ProcessRecording:
                 case Retry() as retry:
                     delay = self._delay(attempt.claim.job, retry)
                     attempt.postponed[step.analyzer] = retry
-                    attempt.recording = attempt.recording.postpone(step.analyzer, retry.reason, now + delay, now)
+                    put_back = attempt.recording.wait if retry.awaiting else attempt.recording.postpone
+                    attempt.recording = put_back(step.analyzer, retry.reason, now + delay, now)
                 case Signal() | Transcript() | Facts() | Redaction() as finding:
                     attempt.recording = attempt.recording.complete(step.analyzer, finding, now)
             attempt.fresh.add(step.analyzer)
@@ -240,7 +250,7 @@ class ProcessRecording:
         recording = attempt.recording
         parts = _ClaimedParts(self.parts, attempt.claim, recording.id, step.analyzer)
         run = asyncio.create_task(
-            self.run_step(step, path, recording.filename, recording.findings, parts=parts),
+            self.run_step(step, path, recording.filename, recording.findings, parts=parts, outside=self.link(recording))
         )
         try:
             _, pending = await asyncio.wait({run}, timeout=SHOW_RUNNING_AFTER.total_seconds())
@@ -267,7 +277,11 @@ class ProcessRecording:
             await self._save(attempt)
             only_outages = all(retry.outage for retry in waiting)
             delay = max(self._delay(claim.job, retry) for retry in waiting)
-            await self.jobs.put_back(claim, delay, waiting[0].reason, burn_attempt=not only_outages)
+            trouble = next((retry.reason for retry in waiting if not retry.awaiting), None)
+            await self.jobs.put_back(claim, delay, trouble, burn_attempt=not only_outages)
+            for analyzer, retry in attempt.postponed.items():
+                if retry.awaiting:  # the answer may have come just before we went to sleep
+                    await self.parts.hasten(call.id, analyzer, retry.awaiting)
             return "postponed"
         recording = attempt.recording
         if not recording.is_finished:
@@ -285,6 +299,8 @@ class ProcessRecording:
         self.telemetry.call_ended(call)
 
     def _delay(self, job: Job, cause: Retry | Unavailable) -> timedelta:
+        if isinstance(cause, Retry) and cause.awaiting:
+            return cause.retry_after or self.patience.lease
         if isinstance(cause, Retry) and not cause.outage:
             return self.patience.retry_delay(job.attempt)
         return self.patience.heeded(self.patience.outage_delay(job.deferrals), cause.retry_after)

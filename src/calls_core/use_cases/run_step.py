@@ -13,6 +13,7 @@ from calls_core.errors import (
     AnalysisFailed,
     AnalyzerCrashed,
     AnalyzerMissing,
+    AnswerAwaited,
     AudioRefused,
     LeaseLost,
     NeedsFailedStep,
@@ -21,7 +22,7 @@ from calls_core.errors import (
     Unavailable,
 )
 from calls_core.findings import Finding, faults
-from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder, Parts, Scratch
+from calls_core.ports import Analyzer, Analyzers, Audio, AudioDecoder, Outside, Parts, Scratch
 from calls_core.recording import Step
 
 STEP_LIMIT: Final = timedelta(hours=1)
@@ -41,12 +42,14 @@ class Failed:
 class Retry:
     """The step may succeed next time. *outage* tells that something outside was down, which is nobody's failure.
 
-    *retry_after* is how long that has asked to be left alone.
+    *retry_after* is how long that has asked to be left alone. A step that waits for an answer from outside names the
+    part that will hold it in *awaiting*, and in *retry_after* when to look again.
     """
 
     reason: Reason
     outage: bool
     retry_after: timedelta | None = None
+    awaiting: str | None = None
 
 
 Outcome: TypeAlias = Finding | Failed | Retry
@@ -67,6 +70,7 @@ class RunStep:
         findings: Mapping[str, Finding],
         progress: Callable[[float], None] = lambda _share: None,
         parts: Parts | None = None,
+        outside: Outside | None = None,
     ) -> Outcome:
         """Return the finding, or why there is none. Without *parts*, what the analyzer keeps ends with this attempt.
 
@@ -84,6 +88,7 @@ class RunStep:
             findings=findings,
             progress=progress,
             parts=parts or Scratch(),
+            outside=outside,
         )
         try:
             return await self._limited(analyzer, audio)
@@ -91,9 +96,8 @@ class RunStep:
             raise
         except (AudioRefused, AiRefused, NeedsFailedStep) as error:
             return Failed(error.reason)
-        except (Unavailable, AnalysisFailed) as error:
-            retry_after = error.retry_after if isinstance(error, Unavailable) else None
-            return Retry(error.reason, outage=isinstance(error, Unavailable), retry_after=retry_after)
+        except (AnswerAwaited, Unavailable, AnalysisFailed) as error:
+            return _another_time(error)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
@@ -119,6 +123,16 @@ class RunStep:
             msg = f"its finding cannot be stored: {fault}; its author must mend it"
             raise AnalyzerCrashed(msg)
         return finding
+
+
+def _another_time(error: AnswerAwaited | Unavailable | AnalysisFailed) -> Retry:
+    match error:
+        case AnswerAwaited():
+            return Retry(error.reason, outage=True, retry_after=error.look_again_after, awaiting=error.key)
+        case Unavailable():
+            return Retry(error.reason, outage=True, retry_after=error.retry_after)
+        case _:
+            return Retry(error.reason, outage=False)
 
 
 def _crash(error: BaseException) -> Reason:

@@ -107,8 +107,8 @@ class Recording(msgspec.Struct, kw_only=True):
     """The audio of a call, with what its analyzers found, by their names.
 
     A finding has a *kind*: ``signal`` (duration, silences, levels in dBFS per second and channel), ``transcript``
-    (text, language, segments), ``redaction`` (the same with what is masked, and the spans that are muted) or ``facts``
-    (values of the analyzer's own making).
+    (text, language, segments, and *more* that came with it), ``redaction``
+    (the same with what is masked, and the spans that are muted) or ``facts`` (values of the analyzer's own making).
     """
 
     id: UUID
@@ -212,7 +212,8 @@ def finding_on_the_wire(found: core.Finding) -> dict[str, Any]:
                 "caveat": caveat,
             }
         case core.Transcript():
-            return {"kind": "transcript", **msgspec.structs.asdict(Transcript.of(found)), "caveat": caveat}
+            told = msgspec.structs.asdict(Transcript.of(found))
+            return {"kind": "transcript", **told, "more": dict(found.more), "caveat": caveat}
         case core.Redaction():
             return {
                 "kind": "redaction",

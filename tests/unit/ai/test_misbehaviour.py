@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from calls_adapters.ai.breaker import Breaker
-from calls_adapters.ai.client import TranscriptionClient
+from calls_adapters.ai.http import AiHttp
 from calls_app.fake_ai.script import BEHAVIOURS, Behaviour, ScriptError, parsed
 from calls_app.fake_ai.service import FakeAi
 from calls_core.errors import CallsError
@@ -224,7 +224,7 @@ async def test_a_wrong_key_is_named_and_not_shown() -> None:
 async def test_the_service_can_be_asked_whether_it_is_there(key: str, base: str, says: str) -> None:
     """What `calls doctor` asks costs nothing and tells of a wrong key."""
     async with (fake := FakeAi(key=KEY)).serving() as url:
-        client = TranscriptionClient(AiService(base_url=base.format(url=url), api_key=key), Breaker())
+        client = AiHttp(AiService(base_url=base.format(url=url), api_key=key), Breaker())
         try:
             answer = await client.check()
         except CallsError as error:

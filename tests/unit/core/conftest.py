@@ -29,6 +29,7 @@ from calls_core.ports import Analyzers, Audio, AudioDecoder, AudioSource
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
+from calls_core.use_cases.link_outside import LinkOutside, Seals
 from calls_core.use_cases.process_recording import ProcessRecording
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.recover_work import RecoverWork
@@ -110,6 +111,7 @@ class Scene:
         self.pull = PullCall(self.calls, self.wake_ups, intake, self.clock, uuid4, self.telemetry)
         self.erase = EraseCall(self.calls, self.storage, self.holds, self.clock, uuid4)
         self.reprocess = ReprocessCall(self.calls, self.analyzers, self.wake_ups, self.clock, uuid4, self.telemetry)
+        self.seals = Seals("k" * 32, "https://calls.example")
         self.parts = MemoryStepParts(self.database, self.clock)
         self.process = ProcessRecording(
             self.jobs,
@@ -117,6 +119,7 @@ class Scene:
             self.calls,
             self.storage,
             RunStep(self.analyzers, NoDecoder()),
+            LinkOutside(self.seals, self.calls, self.storage, self.clock),
             self.receive,
             self.source,
             self.analyzers,
