@@ -20,7 +20,6 @@ from calls_adapters.ai.told import JobAnswers
 from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.source import HttpAudioSource
-from calls_adapters.outbound.webhook import WebhookSender
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql.calls import SqlCallRepository
@@ -47,9 +46,10 @@ from calls_app.event_bodies import WireEventBodies
 from calls_app.liveness import liveness, worker_name
 from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
+from calls_app.senders import LateSenders
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
-from calls_core.delivery import DestinationKind, RetryPlan
+from calls_core.delivery import RetryPlan
 from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -210,11 +210,17 @@ class Adapters(Provider):
         return HttpAudioSource(policy)
 
     @provide
-    async def senders(self, settings: Settings, policy: AddressPolicy, clock: Clock) -> AsyncIterator[Senders]:
-        agent = f"Calls/{installed_version()}"
-        webhook = WebhookSender(policy, clock, seconds=settings.webhook_timeout_sec, user_agent=agent)
-        yield Senders({DestinationKind.WEBHOOK: webhook})
-        await webhook.close()
+    async def senders(
+        self,
+        settings: Settings,
+        policy: AddressPolicy,
+        calls: CallRepository,
+        storage: RecordingStorage,
+        clock: Clock,
+    ) -> AsyncIterator[Senders]:
+        late = LateSenders(settings, policy, calls, storage, clock)
+        yield Senders(late)
+        await late.close()
 
     @provide
     def retry_plan(self, settings: Settings) -> RetryPlan:

@@ -14,6 +14,7 @@ from uuid import UUID
 from calls_core.call import CallStatus
 from calls_core.errors import FieldError, InvalidDestination, Reason
 from calls_core.events import DestinationId, Event, EventType
+from calls_core.form import FormRules
 
 DeliveryId = NewType("DeliveryId", UUID)
 
@@ -27,11 +28,20 @@ HEAD_LIMIT: Final = 1024
 ABOUT_ITSELF: Final = EventType.WEBHOOK_TEST
 """The one type that is never in the feed: it is sent to a destination on demand."""
 
-_SCHEMES: Final = {"webhook": ("http", "https")}
-
 
 class DestinationKind(StrEnum):
+    """*form*: a multipart POST of the audio with fields; *amqp*: a topic exchange of RabbitMQ."""
+
     WEBHOOK = "webhook"
+    FORM = "form"
+    AMQP = "amqp"
+
+
+_SCHEMES: Final = {
+    DestinationKind.WEBHOOK: ("http", "https"),
+    DestinationKind.FORM: ("http", "https"),
+    DestinationKind.AMQP: ("amqp", "amqps"),
+}
 
 
 class DeliveryMode(StrEnum):
@@ -59,6 +69,7 @@ class DestinationDetails:
     event_types: tuple[EventType, ...] = ()
     description: str = ""
     enabled: bool = True
+    form: FormRules | None = None
 
     def checked(self) -> "DestinationDetails":
         """Return the details, trimmed. Where the URL leads is judged when it is dialled, not here.
@@ -72,6 +83,9 @@ class DestinationDetails:
             errors.append(FieldError("/description", f"must be one line of at most {DESCRIPTION_LIMIT} characters"))
         if ABOUT_ITSELF in self.event_types:
             errors.append(FieldError("/event_types", f"{ABOUT_ITSELF} is sent on demand only"))
+        if (self.form is None) == (self.kind is DestinationKind.FORM):
+            errors.append(FieldError("/form", "goes with the kind form, and the kind form with it"))
+        errors += self.form.faults() if self.form else ()
         if errors:
             raise InvalidDestination("; ".join(f"{e.pointer[1:]}: {e.detail}" for e in errors), errors)
         types = tuple(dict.fromkeys(self.event_types))
@@ -220,6 +234,14 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+def shown_url(url: str) -> str:
+    """Return *url* as everybody may see it: without a password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 def _url_faults(url: str, schemes: Sequence[str]) -> list[str]:
     try:
         parts = urlsplit(url)
@@ -228,7 +250,7 @@ def _url_faults(url: str, schemes: Sequence[str]) -> list[str]:
         return ["is not a URL"]
     if parts.scheme not in schemes or not host:
         return [f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and a host"]
-    if parts.username is not None or parts.password is not None:
+    if parts.scheme.startswith("http") and (parts.username is not None or parts.password is not None):
         return ["must not hold a user name or a password"]
     if len(url) > URL_LIMIT or not all("!" <= character <= "~" for character in url):
         return [f"must have at most {URL_LIMIT} characters, percent-encoded"]

@@ -42,8 +42,8 @@ from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
 from calls_core.audit import SYSTEM
 from calls_core.call import Call
-from calls_core.delivery import Attempt, Destination, DestinationKind
-from calls_core.errors import Reason
+from calls_core.delivery import Attempt, Destination, DestinationDetails, DestinationKind
+from calls_core.errors import FieldError, Reason
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
 from calls_core.job import Patience
@@ -149,6 +149,9 @@ class MemorySender(Sender):
     def __init__(self) -> None:
         self.sent: list[tuple[Destination, Event, bytes]] = []
 
+    def faults(self, details: DestinationDetails) -> list[FieldError]:
+        return []
+
     async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:
         self.sent.append((destination, event, body))
         return Attempt(at=event.occurred_at, duration_ms=1, status=200)
@@ -231,8 +234,8 @@ class MemoryService:
             EventBodies: self.bodies,
             Destinations: self.destinations,
             Deliveries: MemoryDeliveries(self.database, self.clock),
-            Senders: {DestinationKind.WEBHOOK: self.sender},
             Stemmer: SnowballStemmer(),
+            Senders: dict.fromkeys(DestinationKind, self.sender),
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),

@@ -29,6 +29,7 @@ class Receiver:
         self.effects: dict[str, dict[str, Any]] = {}
         self.arrivals: Counter[str] = Counter()
         self.forged = 0
+        self.answer = b"ok"
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self._changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
@@ -55,6 +56,10 @@ class Receiver:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             block_on_close = False
+
+            def handle_error(self, *_: object) -> None:
+                """A sender that has hung up is no news."""
+
             allow_reuse_address = True
 
         self._server = Server(("127.0.0.1", self.port), Handler)
@@ -79,10 +84,10 @@ class Receiver:
         if answer == 200:
             answer = self._effect(headers, body)
         handler.send_response(answer)
-        for name, value in {**self.headers, "Content-Length": "2"}.items():
+        for name, value in {**self.headers, "Content-Length": str(len(self.answer))}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(b"ok")
+        handler.wfile.write(self.answer)
 
     def _effect(self, headers: dict[str, str], body: bytes) -> int:
         key = headers["webhook-id"]

@@ -1,10 +1,13 @@
 """Events by HTTP POST, signed as Standard Webhooks says."""
 
+from collections.abc import Sequence
+
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.client import guarded_client
 from calls_adapters.outbound.receivers import Exchange, attempted
 from calls_adapters.outbound.signing import signed_headers
-from calls_core.delivery import Attempt, Destination
+from calls_core.delivery import Attempt, Destination, DestinationDetails
+from calls_core.errors import FieldError
 from calls_core.events import Event
 from calls_core.ports import Clock, Sender
 
@@ -18,6 +21,10 @@ class WebhookSender(Sender):
         self._clock = clock
         self._seconds = seconds
         self._agent = user_agent
+
+    def faults(self, details: DestinationDetails) -> Sequence[FieldError]:
+        del details
+        return ()
 
     async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:
         at = self._clock()

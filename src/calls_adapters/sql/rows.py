@@ -22,6 +22,7 @@ from calls_core.delivery import (
 from calls_core.errors import AnalyzerCrashed, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Redaction, Signal, Transcript
+from calls_core.form import FormRules
 from calls_core.job import Claim, Job, JobId, PullSource
 from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus
 
@@ -246,6 +247,7 @@ def destination_row(destination: Destination) -> dict[str, Any]:
         "event_types": _json(details.event_types),
         "description": details.description,
         "enabled": details.enabled,
+        "form": _json(details.form) if details.form else None,
         "secret": destination.secret,
         "old_secret": destination.old_secret,
         "old_secret_until": destination.old_secret_until,
@@ -267,6 +269,7 @@ def destination_from(row: RowMapping) -> Destination:
             event_types=tuple(map(EventType, msgspec.json.decode(row["event_types"]))),
             description=row["description"],
             enabled=row["enabled"],
+            form=msgspec.json.decode(row["form"], type=FormRules) if row["form"] else None,
         ),
         secret=row["secret"],
         old_secret=row["old_secret"],

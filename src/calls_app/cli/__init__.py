@@ -14,6 +14,7 @@ from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
 from calls_app.cli.users import users
 from calls_app.cli.watch import watch
+from calls_app.cli.webhooks import deliveries, events, webhooks
 from calls_app.settings import SettingsError
 from calls_core.errors import CallsError
 
@@ -24,12 +25,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai):
+for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai, events):
     app.command()(command)
 app.command("import")(import_)
 app.command()(watch)
 app.add_typer(plugins, name="plugins")
 app.add_typer(users, name="users")
+app.add_typer(webhooks, name="webhooks")
+app.add_typer(deliveries, name="deliveries")
 
 
 def main() -> None:

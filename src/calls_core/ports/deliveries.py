@@ -12,9 +12,11 @@ from calls_core.delivery import (
     DeliveryFilter,
     DeliveryId,
     Destination,
+    DestinationDetails,
     DestinationKind,
     Ending,
 )
+from calls_core.errors import FieldError
 from calls_core.events import DestinationId, Event
 
 
@@ -110,6 +112,10 @@ class Deliveries(Protocol):
 
 class Sender(Protocol):
     """Takes an event to a destination of one kind."""
+
+    @abstractmethod
+    def faults(self, details: DestinationDetails) -> Sequence[FieldError]:
+        """Return what only the sender can find wrong with a destination of its kind."""
 
     @abstractmethod
     async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:

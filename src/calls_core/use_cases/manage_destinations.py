@@ -15,6 +15,7 @@ from calls_core.delivery import (
     DestinationDetails,
     new_secret,
 )
+from calls_core.errors import InvalidDestination
 from calls_core.events import DestinationId, Event, EventId
 from calls_core.ports import Clock, Deliveries, Destinations, EventBodies, NewId, Senders
 
@@ -38,7 +39,7 @@ class ManageDestinations:
         """
         now = self.clock()
         key = DestinationId(self.new_id())
-        made = Destination(id=key, details=details.checked(), secret=new_secret(), created_at=now, updated_at=now)
+        made = Destination(id=key, details=self._checked(details), secret=new_secret(), created_at=now, updated_at=now)
         await self.destinations.add(made)
         return made
 
@@ -54,7 +55,7 @@ class ManageDestinations:
         Raises:
             InvalidDestination: they are not valid.
         """
-        changed = (await self.destinations.get(key)).changed(details.checked(), self.clock())
+        changed = (await self.destinations.get(key)).changed(self._checked(details), self.clock())
         await self.destinations.save(changed)
         return changed
 
@@ -93,6 +94,12 @@ class ManageDestinations:
             DeliveryFilter(destination_id=key, happened_from=since, happened_until=until)
         )
         return again + await self.deliveries.make_up(destination, since, until)
+
+    def _checked(self, details: DestinationDetails) -> DestinationDetails:
+        checked = details.checked()
+        if errors := self.senders[checked.kind].faults(checked):
+            raise InvalidDestination("; ".join(f"{e.pointer[1:]}: {e.detail}" for e in errors), errors)
+        return checked
 
 
 @dataclass(frozen=True, slots=True)
