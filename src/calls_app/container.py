@@ -50,6 +50,7 @@ from calls_app.senders import LateSenders
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.delivery import RetryPlan
+from calls_core.hearing import Hearing
 from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -247,6 +248,10 @@ class Adapters(Provider):
     @provide
     def is_dead(self, settings: Settings) -> WorkerIsDead:
         return liveness(settings)
+
+    @provide
+    def hearing(self, settings: Settings) -> Hearing:
+        return Hearing(settings.others_hear)
 
     @provide
     def options(self, settings: Settings) -> AnalysisOptions:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from calls_core.errors import DestinationNotFound, RecordingNotFound
 from calls_core.events import Event, EventType
+from calls_core.hearing import Hearing, call_for, recording_for
 from calls_core.ports import CallRepository, Destinations, EventBodies
 from calls_http.wire import event_body, webhook_event_body
 
@@ -14,6 +15,7 @@ class WireEventBodies(EventBodies):
 
     calls: CallRepository
     destinations: Destinations
+    hearing: Hearing
 
     async def body(self, event: Event) -> bytes:
         if event.destination_id is not None:
@@ -23,11 +25,12 @@ class WireEventBodies(EventBodies):
                 return webhook_event_body(event, None)
         if event.call_id is None or event.type is EventType.CALL_DELETED:
             return event_body(event, None, None)
-        call = await self.calls.get(event.call_id)
+        hears = self.hearing.others  # whoever is told, we do not know them
+        call = call_for(await self.calls.get(event.call_id), hears)
         if event.type is EventType.CALL_CREATED:
             return event_body(event, call, None)
         try:
-            recording = await self.calls.recording(event.call_id)
+            recording = recording_for(await self.calls.recording(event.call_id), hears)
         except RecordingNotFound:
             recording = None
         return event_body(event, call, recording)

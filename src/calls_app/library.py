@@ -19,6 +19,7 @@ from calls_app.startup import prepare
 from calls_app.worker import Worker
 from calls_core.call import Call, CallDetails, CallStatus, Direction
 from calls_core.findings import JsonValue
+from calls_core.hearing import Hears
 from calls_core.recording import CallId, Recording
 from calls_core.search import CallFilter, CallPage, PageRequest
 from calls_core.use_cases.attach_recording import AttachRecording
@@ -77,25 +78,27 @@ class Calls:
         get = await self.container.get(GetCall)
         async with asyncio.timeout(seconds):
             # Whoever finishes it may be another process, so there is no event to wait for.
-            while (call := await get(call_id)).status not in {CallStatus.READY, CallStatus.FAILED}:  # noqa: ASYNC110
+            while (call := await get(call_id, Hears.ORIGINAL)).status not in {CallStatus.READY, CallStatus.FAILED}:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_AGAIN_AFTER)
         return call
 
     async def read(self, call_id: CallId) -> Call:
-        return await (await self.container.get(GetCall))(call_id)
+        return await (await self.container.get(GetCall))(call_id, Hears.ORIGINAL)
 
     async def recording(self, call_id: CallId) -> Recording:
         """Return the recording of a call, with its steps and findings."""
-        return await (await self.container.get(GetRecording))(call_id)
+        return await (await self.container.get(GetRecording))(call_id, Hears.ORIGINAL)
 
     async def search(self, wanted: CallFilter | None = None, request: PageRequest | None = None) -> CallPage:
         """Return one page of the calls that fit, latest first."""
-        return await (await self.container.get(SearchCalls))(wanted or CallFilter(), request or PageRequest())
+        return await (await self.container.get(SearchCalls))(
+            wanted or CallFilter(), request or PageRequest(), Hears.ORIGINAL
+        )
 
     async def export(self, wanted: CallFilter | None = None) -> AsyncIterator[Call]:
         """Yield every call that fits, latest first, in constant memory."""
         export = await self.container.get(ExportCalls)
-        async for call in export(wanted or CallFilter()):
+        async for call in export(wanted or CallFilter(), Hears.ORIGINAL):
             yield call
 
     async def reprocess(self, call_id: CallId, analyzers: Sequence[str] = (), *, force: bool = False) -> Call:

@@ -29,6 +29,7 @@ class LateSenders(Mapping[DestinationKind, Sender]):
         clock: Clock,
     ) -> None:
         self._seconds = settings.webhook_timeout_sec
+        self._hears = settings.others_hear
         self._policy = policy
         self._calls = calls
         self._storage = storage
@@ -63,7 +64,13 @@ class LateSenders(Mapping[DestinationKind, Sender]):
         from calls_adapters.outbound.form import FormSender  # noqa: PLC0415 (as the class says)
 
         return FormSender(
-            self._policy, self._calls, self._storage, self._clock, seconds=self._seconds, user_agent=self._agent
+            self._policy,
+            self._calls,
+            self._storage,
+            self._clock,
+            hears=self._hears,
+            seconds=self._seconds,
+            user_agent=self._agent,
         )
 
     def _amqp(self) -> Closable:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from dotenv import dotenv_values
 
+from calls_core.hearing import Hears
+
 EMBEDDED_DATABASE: Final = "sqlite:///data/calls.db"
 ENV_FILE: Final = Path(".env")
 
@@ -71,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_base_url: str = ""
     auth_enabled: bool = False
     auth_secret: str = ""
+    viewers_hear: Literal["", "original", "redacted"] = ""
     webhook_allow_cidrs: str = ""
     webhook_retry_scale: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     webhook_timeout_sec: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 20.0
@@ -83,6 +86,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not self.analyzers:
             return ("signal", AI) if self.ai_base_url else ("signal",)
         return tuple(name.strip() for name in self.analyzers.split(",") if name.strip())
+
+    @property
+    def others_hear(self) -> Hears:
+        """What those hear who have no right to the original."""
+        default = Hears.REDACTED if REDACT in self.analyzer_names else Hears.ORIGINAL
+        return Hears(self.viewers_hear) if self.viewers_hear else default
 
     @property
     def ai_endpoint(self) -> str:
@@ -116,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AI: Final = "ai"
+REDACT: Final = "redact"
 
 NAMES: Final = {field.upper(): field for field in Settings.__struct_fields__}
 

@@ -44,6 +44,8 @@ class Scope(StrEnum):
     CALLS_READ = "calls:read"
     EVENTS_READ = "events:read"
     METRICS_READ = "metrics:read"
+    ORIGINALS_READ = "originals:read"
+    """With ``calls:read``: also what is not redacted."""
 
 
 _RANKS: Final = tuple(Role)

@@ -21,6 +21,7 @@
     |   |-- LinkInvalid
     |   |-- NoWaveform
     |   |-- NoTranscript
+    |   |-- NotRedacted
     |   |-- UserNotFound
     |   `-- ApiKeyNotFound
     |-- Conflict
@@ -38,6 +39,7 @@
     |-- NotSignedIn
     |   `-- BadCredentials
     |-- Forbidden
+    |   `-- OriginalNeeded
     |-- TooManyAttempts
     |-- AnswerAwaited
     |-- UploadExpired
@@ -237,6 +239,12 @@ class NoTranscript(NotFound):
     code = "no-transcript"
 
 
+class NotRedacted(NotFound):
+    """There is nothing of this recording that you may hear, or not yet."""
+
+    code = "not-redacted"
+
+
 class UserNotFound(NotFound):
     """No user has this id."""
 
@@ -337,6 +345,12 @@ class Forbidden(CallsError):
     """Your rights do not reach that far."""
 
     code = "forbidden"
+
+
+class OriginalNeeded(Forbidden):
+    """This is only for those who may hear the original."""
+
+    code = "original-needed"
 
 
 class TooManyAttempts(CallsError):

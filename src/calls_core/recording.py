@@ -90,12 +90,22 @@ class Step:
         return self.status in FINAL_STATUSES
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """Audio that was made from a recording, in the same storage."""
+
+    storage_key: str
+    size_bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """The audio of one call. Immutable: every change returns a new ``Recording``.
 
     *storage_key* names the bytes in the recording storage and is random; *filename* is what the client called the
-    file, cleaned of what would hurt a terminal or a header, and is never a path.
+    file, cleaned of what would hurt a terminal or a header, and is never a path. *redacted_copy* is silent where not
+    everybody may listen.
     """
 
     id: RecordingId
@@ -109,6 +119,7 @@ class Recording:
     updated_at: datetime
     steps: tuple[Step, ...] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict)
+    redacted_copy: StoredCopy | None = None
 
     @property
     def signal(self) -> Signal | None:

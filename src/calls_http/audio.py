@@ -12,6 +12,7 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath, HeaderParameter
 from litestar.response.base import ASGIResponse
 
+from calls_core.hearing import Hearing
 from calls_core.recording import MEDIA_TYPES, CallId, Recording
 from calls_core.use_cases.read_calls import GetRecording
 from calls_http.digests import digest_field
@@ -53,6 +54,7 @@ async def get_audio(
     request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
     range_: Annotated[
         str | None,
         HeaderParameter(name="Range", description="One range of bytes; several are answered with the whole."),
@@ -61,7 +63,7 @@ async def get_audio(
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag.")] = None,
     media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
 ) -> ASGIResponse:
-    recording = await find(CallId(call_id))
+    recording = await find.audible(CallId(call_id), hearing.of(request.user))
     asked = Asked(request.method, range_, if_range, if_none_match)
     return audio_answer(recording, asked, lambda start, end: find.audio(recording, start, end))
 

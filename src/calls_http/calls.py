@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from calls_core.call import Call
+from calls_core.hearing import Hearing, Hears, call_for
 from calls_core.ports import IntakeState
 from calls_core.recording import CallId
 from calls_core.search import CallFilter, PageRequest, StatsBucket
@@ -40,24 +41,33 @@ EXISTING: Final = {
     summary="Register a call",
 )
 async def register_call(
-    request: Request[Any, Any, Any], data: JSONBody[wire.NewCall], register: FromDishka[RegisterCall]
+    request: Request[Any, Any, Any],
+    data: JSONBody[wire.NewCall],
+    register: FromDishka[RegisterCall],
+    hearing: FromDishka[Hearing],
 ) -> Response[wire.Call]:
     """Store the details of a call. The same `external_id` and content give the same call again, with 200."""
     receipt = await receipting(request, _created)
-    return registered(await register(data.details(), receipt), status_code=201)
+    return registered(await register(data.details(), receipt), hearing.of(request.user), status_code=201)
 
 
 @get("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Get a call")
-async def get_call(call_id: FromPath[UUID], find: FromDishka[GetCall]) -> wire.Call:
-    return wire.Call.of(await find(CallId(call_id)))
+async def get_call(
+    request: Request[Any, Any, Any], call_id: FromPath[UUID], find: FromDishka[GetCall], hearing: FromDishka[Hearing]
+) -> wire.Call:
+    return wire.Call.of(await find(CallId(call_id), hearing.of(request.user)))
 
 
 @get("/calls", dependencies=FILTERED | PAGED, operation_class=operation(), responses=problems(), summary="Find calls")
 async def list_calls(
-    wanted: NamedDependency[CallFilter], page: NamedDependency[PageRequest], search: FromDishka[SearchCalls]
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[CallFilter],
+    page: NamedDependency[PageRequest],
+    search: FromDishka[SearchCalls],
+    hearing: FromDishka[Hearing],
 ) -> wire.CallPage:
     """List the calls that fit all filters. Follow `next_cursor` until it is null; `offset` gets slow far down."""
-    return wire.CallPage.of(await search(wanted, page))
+    return wire.CallPage.of(await search(wanted, page, hearing.of(request.user)))
 
 
 @delete("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Delete a call")
@@ -107,9 +117,9 @@ async def set_intake(data: JSONBody[wire.Intake], intake: FromDishka[ControlInta
     return wire.Intake.of(await intake.set(IntakeState(accepting=data.accepting, reason=data.reason)))
 
 
-def registered(outcome: Registered, *, status_code: int) -> Response[wire.Call]:
+def registered(outcome: Registered, hears: Hears, *, status_code: int) -> Response[wire.Call]:
     """Answer with the call: with *status_code* when it is new, else with 200."""
-    return of_new(outcome.call, status_code=status_code if outcome.is_new else 200)
+    return of_new(call_for(outcome.call, hears), status_code=status_code if outcome.is_new else 200)
 
 
 def of_new(call: Call, *, status_code: int) -> Response[wire.Call]:

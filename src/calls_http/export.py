@@ -11,12 +11,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response.base import ASGIResponse
 
 from calls_core.call import Call
+from calls_core.hearing import Hearing
 from calls_core.search import CallFilter
 from calls_core.use_cases.read_calls import ExportCalls
 from calls_http import wire
@@ -133,15 +134,17 @@ WRITERS: Final[dict[ExportFormat, tuple[Writer, str]]] = {
     summary="Export calls",
 )
 async def export_calls(
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[CallFilter],
     export: FromDishka[ExportCalls],
+    hearing: FromDishka[Hearing],
     chosen: Annotated[ExportFormat, QueryParameter(name="format")] = ExportFormat.CSV,
 ) -> ASGIResponse:
     """The filters are those of the list. In CSV, a cell that begins like a formula has an apostrophe in front, and so
     has one that begins with an apostrophe; telephone numbers stay as they are. JSON lines are exact."""
     writer, media_type = WRITERS[chosen]
     return StreamedResponse(
-        _begun(writer(export(wanted))),
+        _begun(writer(export(wanted, hearing.of(request.user)))),
         media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="calls.{chosen}"'},
     )

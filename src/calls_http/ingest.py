@@ -11,6 +11,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 
 from calls_core.call import Call, CallDetails
 from calls_core.errors import FieldError, InvalidInput
+from calls_core.hearing import Hearing
 from calls_core.job import PullSource
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_http import wire
@@ -67,22 +68,26 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     summary="Register a call with its recording",
 )
 async def ingest_call(
-    request: Request[Any, Any, Any], ingest: FromDishka[IngestCall], pull: FromDishka[PullCall]
+    request: Request[Any, Any, Any],
+    ingest: FromDishka[IngestCall],
+    pull: FromDishka[PullCall],
+    hearing: FromDishka[Hearing],
 ) -> Response[wire.Call]:
     """All or nothing: send the recording as `file` with the fields of the call in any order, or as JSON the
     `recording_url` that we shall fetch it from; a pull that fails for good ends `failed` with the reason."""
+    hears = hearing.of(request.user)
     media_type = request.content_type[0]
     if is_json(media_type):
         asked = decoded_json(await request.body(), wire.PulledCall)
         receipt = await receipting(request, _accepted)
-        return registered(await pull(asked.details(), _source(asked), receipt), status_code=202)
+        return registered(await pull(asked.details(), _source(asked), receipt), hears, status_code=202)
     if not media_type.startswith("multipart/"):
         raise UnsupportedMediaType("send multipart/form-data with a file, or application/json with recording_url")
     async with UploadForm(request, accepted=FIELDS, digest=is_keyed(request)) as form:
         filename = await form.open()
         receipt = await receipting(request, _accepted, (form, filename))
         outcome = await ingest(lambda: details_of(form.fields), filename, form.chunks(), receipting=receipt)
-    return registered(outcome, status_code=202)
+    return registered(outcome, hears, status_code=202)
 
 
 def _accepted(call: Call) -> Response[wire.Call]:

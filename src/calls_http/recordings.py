@@ -12,6 +12,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from calls_core.errors import FieldError, InvalidInput, PresignedUrlsUnavailable
+from calls_core.hearing import Hearing
 from calls_core.recording import CallId, Recording
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.read_calls import GetRecording
@@ -98,8 +99,15 @@ async def put_recording(
     responses=problems(404),
     summary="Get what is known of a recording",
 )
-async def get_recording(call_id: FromPath[UUID], find: FromDishka[GetRecording]) -> wire.Recording:
-    return wire.Recording.of(await find(CallId(call_id)))
+async def get_recording(
+    request: Request[Any, Any, Any],
+    call_id: FromPath[UUID],
+    find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
+) -> wire.Recording:
+    """Whoever may not hear the original gets what is redacted: no facts, no words, and the size and digest of the audio
+    that they may hear."""
+    return wire.Recording.of(await find(CallId(call_id), hearing.of(request.user)))
 
 
 @get(
@@ -109,12 +117,14 @@ async def get_recording(call_id: FromPath[UUID], find: FromDishka[GetRecording])
     summary="Get the waveform of a recording",
 )
 async def get_waveform(
+    request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
     pixels: Annotated[int, QueryParameter(ge=1, le=100_000, description="At most so many points.")] = 1800,
     media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
 ) -> wire.Waveform:
-    return wire.Waveform.of(await find.waveform(CallId(call_id), pixels))
+    return wire.Waveform.of(await find.waveform(CallId(call_id), pixels, hearing.of(request.user)))
 
 
 @get(
@@ -125,13 +135,15 @@ async def get_waveform(
     summary="Get an address to download the audio from",
 )
 async def get_download(
+    request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
     media_token: MediaToken = None,  # noqa: ARG001 (the gate has read it)
 ) -> wire.Download:
     """Only where recordings are kept in S3; everywhere else 501 tells the path of the audio."""
     try:
-        return wire.Download.of(await find.download_url(CallId(call_id)))
+        return wire.Download.of(await find.download_url(CallId(call_id), hearing.of(request.user)))
     except PresignedUrlsUnavailable as error:
         instead = f"recordings are not kept in S3 here; get the audio from /calls/{call_id}/recording/audio"
         raise PresignedUrlsUnavailable(instead) from error

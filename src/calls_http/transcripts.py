@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.openapi.spec import Reference, Schema
 from litestar.params import FromPath, QueryParameter
 
 from calls_core.findings import Segment, Transcript
+from calls_core.hearing import Hearing, Hears
 from calls_core.recording import CallId
 from calls_core.use_cases.read_calls import GetRecording
 from calls_http import wire
@@ -69,11 +70,14 @@ _CONTENTS: Final[Mapping[str, Schema | Reference]] = {
     summary="Get the transcript of a recording",
 )
 async def get_transcript(
+    request: Request[Any, Any, Any],
     call_id: FromPath[UUID],
     find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
     wanted: Annotated[TranscriptFormat, QueryParameter(name="format")] = TranscriptFormat.JSON,
 ) -> Response[wire.Transcript | str]:
-    transcript = await find.transcript(CallId(call_id))
+    hears = hearing.of(request.user)
+    transcript = await find.transcript(CallId(call_id), hears)
     match wanted:
         case TranscriptFormat.JSON:
             return Response(wire.Transcript.of(transcript))
@@ -81,17 +85,17 @@ async def get_transcript(
             return Response(transcript.text, media_type="text/plain")
         case TranscriptFormat.SRT:
             return Response(
-                srt(await _cues(find, call_id, transcript)), media_type="application/x-subrip; charset=utf-8"
+                srt(await _cues(find, call_id, transcript, hears)), media_type="application/x-subrip; charset=utf-8"
             )
         case TranscriptFormat.VTT:
-            return Response(vtt(await _cues(find, call_id, transcript)), media_type="text/vtt")
+            return Response(vtt(await _cues(find, call_id, transcript, hears)), media_type="text/vtt")
 
 
-async def _cues(find: GetRecording, call_id: UUID, transcript: Transcript) -> tuple[Segment, ...]:
+async def _cues(find: GetRecording, call_id: UUID, transcript: Transcript, hears: Hears) -> tuple[Segment, ...]:
     """Return the segments; a transcript without any is one cue over the whole recording."""
     if transcript.segments or not transcript.text.strip():
         return transcript.segments
-    recording = await find(CallId(call_id))
+    recording = await find(CallId(call_id), hears)
     end = max(recording.duration_sec or 0.0, SHORTEST_CUE_SEC)
     return (Segment(start_sec=0.0, end_sec=end, text=transcript.text),)
 

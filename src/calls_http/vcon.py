@@ -11,6 +11,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
 from calls_core.errors import RecordingNotFound
+from calls_core.hearing import Hearing
 from calls_core.recording import CallId
 from calls_core.use_cases.read_calls import GetCall, GetRecording
 from calls_http import wire
@@ -32,14 +33,15 @@ async def get_vcon(
     request: Request[Any, Any, Any],
     get_call: FromDishka[GetCall],
     find: FromDishka[GetRecording],
+    hearing: FromDishka[Hearing],
 ) -> Response[bytes]:
     """Parties, what was found, and where the recording is, with the SHA-512 by which it is known for the same. That is
     computed by reading all of the audio."""
-    key = CallId(call_id)
-    call = await get_call(key)
+    key, hears = CallId(call_id), hearing.of(request.user)
+    call = await get_call(key, hears)
     url = f"{str(request.base_url).rstrip('/')}/calls/{call_id}/recording/audio"
     try:
-        recording = await find(key)
+        recording = await find.audible(key, hears)
         shown = wire.Vcon.of(call, recording, url, await find.sha512(recording))
     except RecordingNotFound:
         shown = wire.Vcon.of(call, None, url, b"")

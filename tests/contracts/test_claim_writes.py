@@ -9,7 +9,7 @@ from calls_core.call import CallStatus
 from calls_core.errors import LeaseLost, Reason, RecordingNotFound, UploadExpired
 from calls_core.events import EventType
 from calls_core.job import PullSource
-from calls_core.recording import CallId
+from calls_core.recording import CallId, StoredCopy
 from calls_core.search import CallFilter, PageRequest
 from tests.contracts.worlds import FACTS, MINUTE, SIGNAL, TRANSCRIPT, World
 
@@ -35,6 +35,7 @@ async def test_a_fenced_worker_can_write_nothing(world: World) -> None:
     for write in (
         world.jobs.renew(old, MINUTE),
         world.jobs.save_step(old, done, "signal"),
+        world.jobs.keep_copy(old, done.id, StoredCopy(pulled.held_key, 1, "ab" * 32)),
         world.jobs.put_back(old, timedelta(0), None, burn_attempt=True),
         world.jobs.accept_pulled(old, pulled),
         world.jobs.finish(
@@ -222,3 +223,35 @@ async def test_what_no_database_can_store_is_replaced(world: World) -> None:
     assert stored.step("signal").error is not None
     assert stored.failure is not None
     assert stored.failure.code == "analyzer-crashed"
+
+
+async def test_a_redacted_copy_takes_the_place_of_the_one_before(world: World) -> None:
+    """Its hold is taken in the same transaction, the old bytes are the sweep's, and no later write loses it."""
+    acceptance = await world.attached()
+    recording, claim = acceptance.recording, await world.claimed()
+    first, second = StoredCopy("aa/first", 10, "ab" * 32), StoredCopy("aa/second", 5_000_000_000, "cd" * 32)
+    with pytest.raises(UploadExpired):
+        await world.jobs.keep_copy(claim, recording.id, first)
+    for copy in (first, second):
+        await world.holds.hold(copy.storage_key, MINUTE)
+        await world.jobs.keep_copy(claim, recording.id, copy)
+        assert (await world.calls.recording(recording.call_id)).redacted_copy == copy
+    assert await world.holds.doomed(10) == ["aa/first"]
+    with pytest.raises(UploadExpired):
+        await world.holds.renew("aa/second", MINUTE)
+    now = world.clock.now
+    done = replace(recording, redacted_copy=second).begin("signal", now).complete("signal", SIGNAL, now)
+    await world.jobs.save_step(claim, done, "signal")
+    done = done.fail_unfinished(OUTAGE, now)
+    await world.jobs.finish(claim, acceptance.call.finish_processing(done, now), done, [], fresh=["signal"])
+    assert (await world.calls.recording(recording.call_id)).redacted_copy == second
+
+
+async def test_erasing_gives_both_files_to_the_sweep(world: World) -> None:
+    """The original and the redacted copy."""
+    acceptance = await world.attached()
+    recording, claim = acceptance.recording, await world.claimed()
+    await world.holds.hold("aa/copy", MINUTE)
+    await world.jobs.keep_copy(claim, recording.id, StoredCopy("aa/copy", 10, "ab" * 32))
+    await world.calls.erase(recording.call_id, world.event(recording.call_id, EventType.CALL_DELETED))
+    assert set(await world.holds.doomed(10)) == {recording.storage_key, "aa/copy"}

@@ -46,6 +46,7 @@ from calls_core.delivery import Attempt, Destination, DestinationDetails, Destin
 from calls_core.errors import FieldError, Reason
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
+from calls_core.hearing import Hearing, Hears
 from calls_core.job import Patience
 from calls_core.ports import (
     Analyzer,
@@ -171,6 +172,7 @@ class MemoryService:
     accounts: bool = False
     seals: Seals = field(default_factory=lambda: Seals("k" * 32, "http://testserver"))
     guard: CallbackGuard = field(default_factory=CallbackGuard)
+    others_hear: Hears = Hears.ORIGINAL
 
     def __post_init__(self) -> None:
         self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -181,7 +183,7 @@ class MemoryService:
         self.jobs = MemoryJobQueue(self.database, self.clock)
         self.feed = MemoryEventFeed(self.database, self.clock)
         self.destinations = MemoryDestinations(self.database)
-        self.bodies = WireEventBodies(self.calls, self.destinations)
+        self.bodies = WireEventBodies(self.calls, self.destinations, Hearing(self.others_hear))
         self.tell = TellEvents(self.feed, self.bodies)
         self.sender = MemorySender()
         self.wake_ups = MemoryWakeUps()
@@ -252,6 +254,7 @@ class MemoryService:
             Passwords: BcryptPasswords(SECRET, cost=4),
             Tokens: JwtTokens(SECRET, self.clock),
             Accounts: Accounts(enabled=self.accounts),
+            Hearing: Hearing(self.others_hear),
             UploadLimits: UploadLimits(max_bytes=self.max_upload_bytes),
             Clock: self.clock,
             StepParts: MemoryStepParts(self.database, self.clock),

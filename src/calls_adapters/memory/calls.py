@@ -85,7 +85,9 @@ class MemoryCallRepository(CallRepository):
         recording = database.recordings.pop(call_id, None)
         if recording is not None:
             database.clear_parts(recording.id)
-            database.holds[recording.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
+            for kept in (recording, recording.redacted_copy):
+                if kept is not None:
+                    database.holds[kept.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
         database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}
         done = {upload.id for upload in database.uploads.values() if upload.finished and upload.call_id == call_id}

@@ -5,13 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from calls_adapters.memory.database import JobState, MemoryDatabase, StoredJob
+from calls_adapters.memory.database import JobState, MemoryDatabase, StoredHold, StoredJob
 from calls_core.call import Call
 from calls_core.errors import LeaseLost, Reason
 from calls_core.events import Event
 from calls_core.job import Claim, JobId
 from calls_core.ports import Acceptance, Clock, JobQueue
-from calls_core.recording import Recording, StepStatus
+from calls_core.recording import Recording, RecordingId, StepStatus, StoredCopy
 
 
 class MemoryJobQueue(JobQueue):
@@ -57,6 +57,15 @@ class MemoryJobQueue(JobQueue):
         steps = tuple(step if old.analyzer == analyzer else old for old in stored.steps)
         fresh = [analyzer] if step.status is StepStatus.DONE else []
         self._save(replace(recording, steps=steps), fresh)
+
+    async def keep_copy(self, claim: Claim, recording_id: RecordingId, copy: StoredCopy) -> None:
+        self.held(claim)
+        self._database.require_hold(copy.storage_key)
+        del self._database.holds[copy.storage_key]
+        stored = next(r for r in self._database.recordings.values() if r.id == recording_id)
+        if stored.redacted_copy:
+            self._database.holds[stored.redacted_copy.storage_key] = StoredHold(until=self._clock(), doomed=True)
+        self._database.recordings[stored.call_id] = replace(stored, redacted_copy=copy)
 
     async def finish(
         self,

@@ -14,6 +14,7 @@ from calls_core.delivery import Attempt, Destination, DestinationDetails
 from calls_core.errors import DeliveryFailed, FieldError, NotFound, ReceiverRefused, Unavailable
 from calls_core.events import Event
 from calls_core.form import FormRules, filled
+from calls_core.hearing import Hears, recording_for, require_redacted
 from calls_core.ports import CallRepository, Clock, RecordingStorage, Sender
 from calls_core.recording import Recording
 
@@ -31,9 +32,11 @@ class FormSender(Sender):
         storage: RecordingStorage,
         clock: Clock,
         *,
+        hears: Hears,
         seconds: float,
         user_agent: str,
     ) -> None:
+        self._hears = hears
         self._client = guarded_client(policy, seconds=seconds, connections=None)
         self._calls = calls
         self._storage = storage
@@ -69,7 +72,10 @@ class FormSender(Sender):
 
             limit = self._seconds + form.length / SLOWEST
             return await attempted(at, limit, post, lambda exchange: _judged(rules, exchange))
-        except (Unavailable, NotFound) as error:  # of our own storage: it is tried again as if the receiver were down
+        except (
+            Unavailable,
+            NotFound,
+        ) as error:  # of ours, or not redacted yet: it is tried again as if the receiver were down
             return Attempt(at=at, duration_ms=0, error=error.reason)
 
     async def close(self) -> None:
@@ -79,9 +85,11 @@ class FormSender(Sender):
         if rules.file is None or event.call_id is None:
             return None
         try:
-            return await self._calls.recording(event.call_id)
+            recording = await self._calls.recording(event.call_id)
         except NotFound:
             return None
+        require_redacted(recording, self._hears, audio=True)
+        return recording_for(recording, self._hears)
 
 
 class _Form:

@@ -14,7 +14,7 @@ from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
 from calls_adapters.sql.tables import calls, findings, holds, jobs, recordings, steps, uploads
 from calls_adapters.sql.uploads import finish_upload
-from calls_adapters.sql.writing import accept, store_call, store_events, store_findings, store_job, store_steps
+from calls_adapters.sql.writing import accept, doomed, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
 from calls_core.errors import CallNotFound, RecordingExists, RecordingNotFound, StaleCall
@@ -101,12 +101,13 @@ class SqlCallRepository(CallRepository):
             # Workers lock the job before the call. In the other order we could lock each other out.
             await connection.execute(select(jobs.c.id).where(jobs.c.call_id == call_id).with_for_update())
             await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
-            key = await connection.scalar(select(recordings.c.storage_key).where(recordings.c.call_id == call_id))
+            kept = select(recordings.c.storage_key, recordings.c.redacted_key).where(recordings.c.call_id == call_id)
+            row = (await connection.execute(kept)).one_or_none()
+            keys = [key for key in row or () if key is not None]
             if (await connection.execute(delete(calls).where(calls.c.id == call_id))).rowcount == 0:
                 raise CallNotFound(_missing(call_id))
-            if key is not None:
-                hold = {"key": key, "until": self._database.now(), "doomed": True}
-                await connection.execute(insert(holds).values(hold))
+            for key in keys:
+                await connection.execute(insert(holds).values(doomed(self._database, key)))
             await connection.execute(delete(uploads).where(uploads.c.call_id == call_id, uploads.c.finished))
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])
@@ -116,7 +117,7 @@ class SqlCallRepository(CallRepository):
                 action=event.type.value,
                 actor=by,
                 call_id=call_id,
-                details={"recording": key is not None},
+                details={"recording": bool(keys)},
             )
             await store_entry(connection, receipt)
 

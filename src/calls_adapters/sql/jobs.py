@@ -5,23 +5,32 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, literal_column, null, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.leases import held, lock, require_held
-from calls_adapters.sql.rows import claim_from, storable
+from calls_adapters.sql.rows import claim_from, copy_row, storable
 from calls_adapters.sql.speech import store_words
-from calls_adapters.sql.tables import LIVE, jobs
-from calls_adapters.sql.writing import accept, save_call, store_events, store_findings, store_steps, store_tags
+from calls_adapters.sql.tables import LIVE, holds, jobs, recordings
+from calls_adapters.sql.writing import (
+    accept,
+    doomed,
+    save_call,
+    store_events,
+    store_findings,
+    store_steps,
+    store_tags,
+    take_hold,
+)
 from calls_core.call import Call
 from calls_core.errors import Reason
 from calls_core.events import Event
 from calls_core.findings import Transcript
 from calls_core.job import Claim, JobId
 from calls_core.ports import Acceptance, JobQueue, Stemmer
-from calls_core.recording import Recording, StepStatus
+from calls_core.recording import Recording, RecordingId, StepStatus, StoredCopy
 from calls_core.spoken import indexed
 
 # Written out, not bound: SQLite finds its partial indexes by the text.
@@ -83,6 +92,16 @@ class SqlJobQueue(JobQueue):
             await store_findings(self._database, connection, recording, fresh)
             if words is not None:
                 await store_words(self._database, connection, recording.call_id, words)
+
+    async def keep_copy(self, claim: Claim, recording_id: RecordingId, copy: StoredCopy) -> None:
+        async with self._database.write() as connection:
+            await lock(connection, claim)
+            await take_hold(connection, copy.storage_key)
+            its = recordings.c.id == recording_id
+            before = await connection.scalar(select(recordings.c.redacted_key).where(its))
+            if before is not None:
+                await connection.execute(insert(holds).values(doomed(self._database, before)))
+            await connection.execute(update(recordings).where(its).values(copy_row(copy)))
 
     async def finish(
         self,

@@ -24,7 +24,7 @@ from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Redaction, Signal, Transcript
 from calls_core.form import FormRules
 from calls_core.job import Claim, Job, JobId, PullSource
-from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus
+from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus, StoredCopy
 
 _KINDS: Final[Mapping[str, type[Finding]]] = {
     "signal": Signal,
@@ -102,6 +102,15 @@ def recording_row(recording: Recording) -> dict[str, Any]:
         "storage_key": recording.storage_key,
         "created_at": recording.created_at,
         "updated_at": recording.updated_at,
+        **copy_row(recording.redacted_copy),
+    }
+
+
+def copy_row(copy: StoredCopy | None) -> dict[str, Any]:
+    return {
+        "redacted_key": copy.storage_key if copy else None,
+        "redacted_size_bytes": copy.size_bytes if copy else None,
+        "redacted_sha256": copy.sha256 if copy else None,
     }
 
 
@@ -123,8 +132,15 @@ def recording_from(rows: Sequence[RowMapping]) -> Recording:
         created_at=first["created_at"],
         updated_at=first["updated_at"],
         steps=tuple(_step_from(row) for row in rows if row["analyzer"] is not None),
+        redacted_copy=_copy_from(first),
         findings={row["analyzer"]: _DECODERS[row["kind"]].decode(row["payload"]) for row in rows if row["kind"]},
     )
+
+
+def _copy_from(row: RowMapping) -> StoredCopy | None:
+    if row["redacted_key"] is None:
+        return None
+    return StoredCopy(row["redacted_key"], row["redacted_size_bytes"], row["redacted_sha256"])
 
 
 def step_rows(recording: Recording, analyzers: Iterable[str]) -> list[dict[str, Any]]:

@@ -161,6 +161,9 @@ recordings: Final = Table(
     Column("storage_key", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("redacted_key", Text),
+    Column("redacted_size_bytes", BigInteger),
+    Column("redacted_sha256", Text),
     UniqueConstraint("call_id"),
     UniqueConstraint("storage_key"),
 )

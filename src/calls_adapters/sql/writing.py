@@ -119,14 +119,26 @@ async def accept(database: Database, connection: AsyncConnection, acceptance: Ac
     if done.rowcount == 0:
         msg = f"call {recording.call_id} has a recording already; register another call for another one"
         raise RecordingExists(msg)
-    taken = await connection.execute(
-        holds.delete().where(holds.c.key == acceptance.held_key, holds.c.doomed.is_(False))
-    )
+    await take_hold(connection, acceptance.held_key)
+    await store_steps(database, connection, recording, [step.analyzer for step in recording.steps])
+    await store_events(connection, acceptance.events)
+
+
+async def take_hold(connection: AsyncConnection, key: str) -> None:
+    """Take a hold away, because what it holds belongs to somebody from now on.
+
+    Raises:
+        UploadExpired: it is gone.
+    """
+    taken = await connection.execute(holds.delete().where(holds.c.key == key, holds.c.doomed.is_(False)))
     if taken.rowcount == 0:
         msg = "the upload took too long and its bytes were cleared away; send the recording again"
         raise UploadExpired(msg)
-    await store_steps(database, connection, recording, [step.analyzer for step in recording.steps])
-    await store_events(connection, acceptance.events)
+
+
+def doomed(database: Database, key: str) -> dict[str, object]:
+    """Return the row of a hold that has ended: the next sweep deletes the bytes."""
+    return {"key": key, "until": database.now(), "doomed": True}
 
 
 async def store_steps(

@@ -14,6 +14,7 @@ import typer
 
 from calls_app.cli.configured import configured
 from calls_app.settings import SettingsError
+from calls_core.hearing import Hears
 from calls_core.recording import CallId
 
 POLL_SECONDS: Final = 0.1
@@ -99,7 +100,7 @@ async def _hand_over(console: Any, container: Any, url: str, recording: Path) ->
         digest = f"SHA-256 {answer['sha256'][:16]}..."
         console.print(f"uploaded    {escape(answer['filename'])}, {answer['size_bytes']} bytes, {digest}")
         status = await _follow(console, client, call["id"])
-        found = await (await container.get(GetRecording))(CallId(UUID(call["id"])))
+        found = await (await container.get(GetRecording))(CallId(UUID(call["id"])), Hears.ORIGINAL)
         console.print(f"processed   the call is [bold]{status}[/]\n")
         console.print(report(found))
         console.print(f"\npage        {url}/ui/calls/{call['id']}")

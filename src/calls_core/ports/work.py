@@ -10,7 +10,7 @@ from calls_core.errors import Reason
 from calls_core.events import Event
 from calls_core.job import Claim, JobId
 from calls_core.ports.calls import Acceptance
-from calls_core.recording import CallId, Recording, RecordingId
+from calls_core.recording import CallId, Recording, RecordingId, StoredCopy
 
 WorkerIsDead: TypeAlias = Callable[[str], bool]
 """Whether the worker of this name is known to be dead; false as long as nobody knows."""
@@ -51,6 +51,14 @@ class JobQueue(Protocol):
     @abstractmethod
     async def save_step(self, claim: Claim, recording: Recording, analyzer: str) -> None:
         """Store the step of *analyzer* and, if it is done, its finding."""
+
+    @abstractmethod
+    async def keep_copy(self, claim: Claim, recording_id: RecordingId, copy: StoredCopy) -> None:
+        """Make *copy* the redacted copy of a recording, take its hold away, and give the copy before to the sweep.
+
+        Raises:
+            UploadExpired: the hold is gone.
+        """
 
     @abstractmethod
     async def finish(

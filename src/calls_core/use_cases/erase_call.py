@@ -30,16 +30,17 @@ class EraseCall:
             CallNotFound: no such call.
         """
         try:
-            key = (await self.calls.recording(call_id)).storage_key
+            found = await self.calls.recording(call_id)
         except RecordingNotFound:
-            key = None
+            keys = []
+        else:
+            keys = [found.storage_key, *([found.redacted_copy.storage_key] if found.redacted_copy else [])]
         event = Event(id=EventId(self.new_id()), type=EventType.CALL_DELETED, call_id=call_id, occurred_at=self.clock())
         await self.calls.erase(call_id, event, by)
         faultpoint("api.erased")
-        if key is None:
-            return
         try:
-            await self.storage.delete(key)
-            await self.holds.drop(key)
+            for key in keys:
+                await self.storage.delete(key)
+                await self.holds.drop(key)
         except Unavailable as error:
             _log.warning("audio of erased call %s is left to the sweep: %s", call_id, error)

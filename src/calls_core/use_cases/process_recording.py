@@ -13,6 +13,8 @@ from typing import Final
 
 from calls_core.call import Call, CallStatus
 from calls_core.errors import (
+    AnalysisFailed,
+    AudioRefused,
     CallNotFound,
     CallsError,
     LeaseLost,
@@ -21,6 +23,7 @@ from calls_core.errors import (
     RecordingLost,
     RecordingNotFound,
     SourceUnavailable,
+    TooLarge,
     Unavailable,
     UploadExpired,
 )
@@ -46,6 +49,7 @@ from calls_core.ports import (
 from calls_core.recording import Recording, RecordingId, Step
 from calls_core.use_cases.hold_lease import end_tasks, while_leased
 from calls_core.use_cases.link_outside import LinkOutside
+from calls_core.use_cases.make_redacted_copy import MakeRedactedCopy
 from calls_core.use_cases.receive_recording import ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.run_step import Failed, Outcome, Retry, RunStep
 
@@ -231,6 +235,8 @@ class ProcessRecording:
         with self.telemetry.span(f"step {name}", analyzer=name, **facts) as span:
             try:
                 outcome = await self._shown_while_running(attempt, step, path)
+                if isinstance(outcome, Redaction):
+                    outcome = await self._with_copy(attempt, outcome, path)
                 match outcome:
                     case Failed(reason):
                         told = "failed"
@@ -244,6 +250,17 @@ class ProcessRecording:
             finally:
                 span.tell(outcome=told)
                 self.telemetry.step_ended(name, told, time.monotonic() - began)
+
+    async def _with_copy(self, attempt: _Attempt, redaction: Redaction, path: Path) -> Outcome:
+        """Return the redaction once its audio is stored: until both are there, nobody is shown either."""
+        make_copy = MakeRedactedCopy(self.jobs, self.receive, self.run_step.decoder)
+        try:
+            attempt.recording = await make_copy(attempt.claim, attempt.recording, path, redaction)
+        except (AudioRefused, TooLarge) as error:
+            return Failed(error.reason)
+        except (Unavailable, AnalysisFailed, UploadExpired) as error:
+            return Retry(error.reason, outage=isinstance(error, Unavailable))
+        return redaction
 
     async def _shown_while_running(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
         """Run the step; store that it runs only when it takes long enough for anybody to see."""

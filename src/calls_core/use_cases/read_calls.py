@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from calls_core.call import Call
-from calls_core.errors import NoTranscript, NoWaveform
+from calls_core.errors import NoTranscript, NoWaveform, OriginalNeeded
 from calls_core.findings import Peaks, Transcript
+from calls_core.hearing import Hears, call_for, recording_for, require_redacted
 from calls_core.highlights import Highlight, highlights
 from calls_core.ports import CallRepository, CallSearch, PresignedUrl, RecordingStorage, Stemmer
 from calls_core.recording import CallId, Recording
@@ -25,9 +26,9 @@ TRANSCRIPTS_AT_ONCE: Final = 50
 class GetCall:
     calls: CallRepository
 
-    async def __call__(self, call_id: CallId) -> Call:
+    async def __call__(self, call_id: CallId, hears: Hears) -> Call:
         """Return one call; raise ``CallNotFound``."""
-        return await self.calls.get(call_id)
+        return call_for(await self.calls.get(call_id), hears)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,15 @@ class SearchCalls:
     search: CallSearch
     stemmer: Stemmer
 
-    async def __call__(self, wanted: CallFilter, request: PageRequest) -> CallPage:
-        """Return one page of the calls that fit, with highlights when transcripts are searched."""
+    async def __call__(self, wanted: CallFilter, request: PageRequest, hears: Hears) -> CallPage:
+        """Return one page of the calls that fit, with highlights when transcripts are searched.
+
+        Raises:
+            OriginalNeeded: transcripts are searched for somebody who may not read them.
+        """
+        _require_askable(wanted, hears)
         page = await self.search.page(wanted, request)
+        page = replace(page, items=tuple(call_for(call, hears) for call in page.items))
         if wanted.text is None:
             return page
         query = wanted.text.stemmed(self.stemmer.stem)
@@ -58,13 +65,14 @@ class SearchCalls:
 class ExportCalls:
     search: CallSearch
 
-    async def __call__(self, wanted: CallFilter) -> AsyncIterator[Call]:
-        """Yield every call that fits, latest first, in constant memory."""
+    async def __call__(self, wanted: CallFilter, hears: Hears) -> AsyncIterator[Call]:
+        """Yield every call that fits, latest first, in constant memory; raise ``OriginalNeeded`` before the first."""
+        _require_askable(wanted, hears)
         request = PageRequest(limit=PAGE_LIMIT, count=False)
         while True:
             page = await self.search.page(wanted, request)
             for call in page.items:
-                yield call
+                yield call_for(call, hears)
             if page.next_cursor is None:
                 return
             request = PageRequest(limit=PAGE_LIMIT, count=False, cursor=page.next_cursor)
@@ -79,35 +87,55 @@ class SummarizeCalls:
         return await self.search.statistics(wanted, bucket)
 
 
+def _require_askable(wanted: CallFilter, hears: Hears) -> None:
+    """Refuse to look for words in originals, which would tell bit by bit what is said in them.
+
+    Raises:
+        OriginalNeeded: these are words, and not everything said may be known.
+    """
+    if wanted.text is not None and hears is not Hears.ORIGINAL:
+        raise OriginalNeeded("only those who may hear the original can look for words in transcripts: leave text out")
+
+
 @dataclass(frozen=True, slots=True)
 class GetRecording:
-    """Read a recording in all its forms. Every method raises ``CallNotFound`` and ``RecordingNotFound``."""
+    """Read a recording in all its forms, as far as somebody *hears* it.
+
+    Every method raises ``CallNotFound`` and ``RecordingNotFound``, and all but the first ``NotRedacted``.
+    """
 
     calls: CallRepository
     storage: RecordingStorage
 
-    async def __call__(self, call_id: CallId) -> Recording:
-        return await self.calls.recording(call_id)
+    async def __call__(self, call_id: CallId, hears: Hears) -> Recording:
+        """Return what may be known of it, which may be very little."""
+        return recording_for(await self.calls.recording(call_id), hears)
 
-    async def waveform(self, call_id: CallId, points: int) -> Peaks:
+    async def audible(self, call_id: CallId, hears: Hears) -> Recording:
+        """Return the recording whose ``audio`` may be heard: the original or the redacted copy."""
+        recording = await self.calls.recording(call_id)
+        require_redacted(recording, hears, audio=True)
+        return recording_for(recording, hears)
+
+    async def waveform(self, call_id: CallId, points: int, hears: Hears) -> Peaks:
         """Return peaks of at most *points* points.
 
         Raises:
             NoWaveform: it was not measured.
         """
-        recording = await self.calls.recording(call_id)
+        recording = await self._redacted(call_id, hears)
         if recording.signal is None:
             msg = f"the recording of call {call_id} has not been measured by the analyzer signal or pydub"
             raise NoWaveform(msg)
         return recording.signal.peaks.merged(points)
 
-    async def transcript(self, call_id: CallId) -> Transcript:
+    async def transcript(self, call_id: CallId, hears: Hears) -> Transcript:
         """Return what was said.
 
         Raises:
             NoTranscript: no analyzer has transcribed it.
         """
-        transcript = (await self.calls.recording(call_id)).transcript
+        transcript = (await self._redacted(call_id, hears)).transcript
         if transcript is None:
             msg = f"the recording of call {call_id} has no transcript; configure an analyzer that makes one"
             raise NoTranscript(msg)
@@ -116,7 +144,7 @@ class GetRecording:
     def audio(
         self, recording: Recording, start: int = 0, end: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Lend the bytes of *recording* from *start* up to and not including *end*."""
+        """Lend the bytes of what ``audible`` returned from *start* up to and not including *end*."""
         return self.storage.read(recording.storage_key, start, end)
 
     async def sha512(self, recording: Recording) -> bytes:
@@ -127,11 +155,16 @@ class GetRecording:
                 digest.update(piece)
         return digest.digest()
 
-    async def download_url(self, call_id: CallId) -> PresignedUrl:
+    async def download_url(self, call_id: CallId, hears: Hears) -> PresignedUrl:
         """Return an address to download the audio from.
 
         Raises:
             PresignedUrlsUnavailable: the storage cannot make one.
         """
-        found = await self.calls.recording(call_id)
+        found = await self.audible(call_id, hears)
         return await self.storage.presign(found.storage_key, found.filename, found.media_type, DOWNLOAD_LIFETIME)
+
+    async def _redacted(self, call_id: CallId, hears: Hears) -> Recording:
+        recording = await self.calls.recording(call_id)
+        require_redacted(recording, hears)
+        return recording_for(recording, hears)
