@@ -73,6 +73,14 @@ def plugins(session: nox.Session, plugin: str) -> None:
 
 
 @nox.session
+def together(session: nox.Session) -> None:
+    """A call through all plugins at once, installed beside the service as a call centre would."""
+    groups = ("tests", *(f"plugins/{plugin}/pyproject.toml:tests" for plugin in PLUGINS))
+    _install(session, ".", *(f"./plugins/{plugin}" for plugin in PLUGINS), *(w for g in groups for w in ("--group", g)))
+    session.run("pytest", "plugins/together", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with the Python that runs nox."""
     _install(session, ".", "--group", "deploy", "--group", "authors")
