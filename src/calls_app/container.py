@@ -43,6 +43,7 @@ from calls_adapters.telemetry.tracing import LogContextOnly, Tracing
 from calls_app.account_wiring import AccountAdapters, AccountUseCases
 from calls_app.checks import PartChecks
 from calls_app.event_bodies import WireEventBodies
+from calls_app.governance_wiring import GovernanceAdapters, GovernanceUseCases
 from calls_app.liveness import liveness, worker_name
 from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
@@ -333,5 +334,6 @@ def analysis_options(settings: Settings) -> AnalysisOptions:
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Wire the application. Tests replace adapters with ``override=True`` providers."""
-    ours = (UseCases(), AccountUseCases(), Adapters(), AccountAdapters())
+    use_cases = (UseCases(), AccountUseCases(), GovernanceUseCases())
+    ours = (*use_cases, Adapters(), AccountAdapters(), GovernanceAdapters())
     return make_async_container(*ours, *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION)

@@ -13,6 +13,7 @@ from dishka import AsyncContainer, Provider
 from sqlalchemy import URL
 
 from calls_app.container import make_container
+from calls_app.housekeeping import Housekeeping
 from calls_app.notifier import Notifier
 from calls_app.settings import Settings
 from calls_app.startup import prepare
@@ -133,6 +134,8 @@ async def open_calls(
         if work:
             worker = await container.get(Worker)
             await stack.enter_async_context(worker.running())
+            housekeeping = await container.get(Housekeeping)
+            await stack.enter_async_context(housekeeping.running())
             notifier = await container.get(Notifier)
             await stack.enter_async_context(notifier.running())
         yield Calls(container)

@@ -11,6 +11,7 @@ from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_app.checks import PartChecks
+from calls_app.housekeeping import Housekeeping
 from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
@@ -37,6 +38,8 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
             if with_worker:
                 worker = await container.get(Worker)
                 await stack.enter_async_context(worker.running())
+                housekeeping = await container.get(Housekeeping)
+                await stack.enter_async_context(housekeeping.running())
                 notifier = await container.get(Notifier)
                 await stack.enter_async_context(notifier.running())
             yield

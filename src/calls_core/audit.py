@@ -25,6 +25,7 @@ class Action(StrEnum):
     LISTENED = "recording.listened"
     DOWNLOADED = "recording.downloaded"
     EXPORTED = "calls.exported"
+    EXPORT_DOWNLOADED = "export.downloaded"
     CALL_DELETED = "call.deleted"
     """Written by the repository, in the transaction that erases the call."""
 

@@ -22,6 +22,7 @@
     |   |-- NoWaveform
     |   |-- NoTranscript
     |   |-- NotRedacted
+    |   |-- ExportNotFound
     |   |-- UserNotFound
     |   `-- ApiKeyNotFound
     |-- Conflict
@@ -33,6 +34,7 @@
     |   |-- IdempotencyKeyInUse
     |   |-- UploadConflict
     |   |-- LeaseLost
+    |   |-- ExportNotReady
     |   |-- UsernameTaken
     |   |-- LastAdmin
     |   `-- AccountsOff
@@ -73,6 +75,7 @@
         |-- AiRefused
         |   `-- AiFailed
         |-- AiAnswerInvalid
+        |-- ExportTooLarge
         |-- WorkerLost
         |-- DeadlineExceeded
         `-- NeedsFailedStep
@@ -245,6 +248,12 @@ class NotRedacted(NotFound):
     code = "not-redacted"
 
 
+class ExportNotFound(NotFound):
+    """There is no such export."""
+
+    code = "export-not-found"
+
+
 class UserNotFound(NotFound):
     """No user has this id."""
 
@@ -309,6 +318,12 @@ class LeaseLost(Conflict):
     """Another worker holds the job by now."""
 
     code = "lease-lost"
+
+
+class ExportNotReady(Conflict):
+    """The export has no archive."""
+
+    code = "export-not-ready"
 
 
 class UsernameTaken(Conflict):
@@ -564,6 +579,12 @@ class AiAnswerInvalid(AnalysisFailed):
     """The AI service answered something that makes no sense."""
 
     code = "ai-answer-invalid"
+
+
+class ExportTooLarge(AnalysisFailed):
+    """The archive would be larger than this service makes them."""
+
+    code = "export-too-large"
 
 
 class WorkerLost(AnalysisFailed):

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -43,6 +43,10 @@ LOOK_AGAIN_SEC: Final = 30.0
 SUCCESSES: Final = range(200, 300)
 SITTING_SEC: Final = 600.0
 """A player asks for range after range: within this time, one entry tells of all of them."""
+
+IN_SITTINGS: Final = frozenset({Action.LISTENED, Action.EXPORT_DOWNLOADED})
+Sitting: TypeAlias = tuple[Actor, Action, str]
+"""Who does what, on which path."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,27 +121,29 @@ class Gate(ASGIMiddleware):
     async def _record(self, request: Request[Any, Any, Any], rule: Rule) -> None:
         assert rule.recorded is not None  # noqa: S101 (for the type checker)
         actor, call_id = actor_of(request), _call_id(request)
-        if rule.recorded is Action.LISTENED and self._sittings.goes_on((actor, call_id)):
+        sitting = (actor, rule.recorded, request.url.path)
+        if rule.recorded in IN_SITTINGS and self._sittings.goes_on(sitting):
             return
         query = urlencode([(name, value) for name, value in _parameters(request) if name != TOKEN])
+        told = {"query": query} if query else {}
+        told |= {"export": str(request.path_params["export_id"])} if "export_id" in request.path_params else {}
         audit = await request.app.state.dishka_container.get(KeepAudit)
-        await audit(rule.recorded, actor, call_id=call_id, details={"query": query} if query else None)
-        if rule.recorded is Action.LISTENED:
-            self._sittings.begin((actor, call_id))
+        await audit(rule.recorded, actor, call_id=call_id, details=told)
+        self._sittings.begin(sitting)
 
 
 class _Sittings:
-    """Remembers who is listening to what at the moment, in this process."""
+    """Remembers who is listening to what at the moment, or downloading it, in this process."""
 
     LIMIT: Final = 10_000
 
     def __init__(self) -> None:
-        self._ends: OrderedDict[tuple[Actor, CallId | None], float] = OrderedDict()
+        self._ends: OrderedDict[Sitting, float] = OrderedDict()
 
-    def goes_on(self, sitting: tuple[Actor, CallId | None]) -> bool:
+    def goes_on(self, sitting: Sitting) -> bool:
         return asyncio.get_running_loop().time() < self._ends.get(sitting, 0.0)
 
-    def begin(self, sitting: tuple[Actor, CallId | None]) -> None:
+    def begin(self, sitting: Sitting) -> None:
         self._ends[sitting] = asyncio.get_running_loop().time() + SITTING_SEC
         self._ends.move_to_end(sitting)
         if len(self._ends) > self.LIMIT:
@@ -187,12 +193,12 @@ async def _sender(request: Request[Any, Any, Any], rule: Rule) -> Principal:
     if not authenticate.accounts.enabled:
         return ANYBODY
     credential, links = bearer(request), [value for name, value in _parameters(request) if name == TOKEN]
-    call_id = _call_id(request)
-    if not rule.linked or not links or call_id is None:
+    opened = _call_id(request) or request.path_params.get("export_id")
+    if not rule.linked or not links or opened is None:
         return await authenticate(credential)
     if credential is not None or len(links) > 1:
         raise NotSignedIn("send one credential: the header Authorization or the parameter token")
-    return await authenticate.media(links[0], call_id)
+    return await authenticate.media(links[0], opened)
 
 
 def _call_id(request: Request[Any, Any, Any]) -> CallId | None:

@@ -8,15 +8,16 @@ from litestar import Request, Response, Router, post, route
 from litestar.enums import HttpMethod
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from calls_core.recording import CallId
 from calls_core.use_cases.link_outside import LinkOutside, TakeAnswer
 from calls_http.access import ASKS_NOBODY, OPEN
-from calls_http.audio import AUDIO, HEADERS, Asked, audio_answer
+from calls_http.audio import AUDIO, audio_answer
 from calls_http.callbacks import CallbackGuard
 from calls_http.documentation import READS_BODY, operation, problems
+from calls_http.partial import HEADERS, PARTIAL, Asked, IfNoneMatch, IfRange, Range
 from calls_http.queries import refuse_unknown_parameters
 
 ANSWER = Schema(type=OpenAPIType.OBJECT)
@@ -33,7 +34,7 @@ def _operation_id(_handler: object, method: str, _path: object) -> str:
     operation_id=_operation_id,
     operation_class=operation(
         contents={200: AUDIO, 206: AUDIO, 304: None},
-        headers={200: HEADERS, 206: HEADERS | {"Content-Range": "Which bytes of how many."}},
+        headers={200: HEADERS, 206: PARTIAL},
     ),
     opt=OPEN,
     security=ASKS_NOBODY,
@@ -47,9 +48,9 @@ async def get_audio_for_ai(
     link: FromDishka[LinkOutside],
     expires: Annotated[int, QueryParameter(ge=0, le=1 << 40, description="Part of the address.")],
     seal: Annotated[str, QueryParameter(max_length=100, description="Part of the address.")],
-    range_: Annotated[str | None, HeaderParameter(name="Range", description="One range of bytes.")] = None,
-    if_range: Annotated[str | None, HeaderParameter(name="If-Range", description="The ETag.")] = None,
-    if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", description="The ETag.")] = None,
+    range_: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ASGIResponse:
     """For the AI service, which is given this address with the order. It is good for `AI_LINK_SEC`."""
     recording = await link.audio(CallId(call_id), expires, seal)

@@ -22,6 +22,7 @@ from calls_http.documentation import StrictInputs
 from calls_http.edge import Edge, Lingering
 from calls_http.events import STREAMING, Streaming, events_router
 from calls_http.export import export_router
+from calls_http.exports import exports_router
 from calls_http.health import HealthChecks, health_router
 from calls_http.ingest import ingest_router
 from calls_http.metrics import Expose, metrics_router
@@ -63,6 +64,7 @@ def litestar_app(
         route_handlers=[
             calls_router,
             export_router,
+            exports_router,
             events_router,
             webhooks_router,
             deliveries_router,

@@ -8,7 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import CacheControlHeader, Cookie
 from litestar.params import JSONBody
 
-from calls_core.errors import Forbidden, NotSignedIn
+from calls_core.errors import FieldError, Forbidden, InvalidInput, NotSignedIn
 from calls_core.ports import Clock, TokenKind
 from calls_core.recording import CallId
 from calls_core.use_cases.authenticate import Accounts
@@ -115,9 +115,13 @@ async def change_password(
 async def make_media_token(
     request: Request[Any, Any, Any], data: JSONBody[wire.MediaTokenRequest], tickets: FromDishka[Tickets]
 ) -> wire.MediaToken:
-    """It opens the audio, waveform and download of one call as `?token=...`, for an hour at most and no longer than
-    your session."""
-    token, expires_at = tickets.media(request.user, CallId(data.call_id))
+    """It opens the audio, waveform and download of one call, or one archive, as `?token=...`, for an hour at most
+    and no longer than your session."""
+    opened = data.call_id or data.export_id
+    if opened is None or (data.call_id and data.export_id):
+        why = "name one call_id or one export_id"
+        raise InvalidInput(why, [FieldError("/call_id", why)])
+    token, expires_at = tickets.media(request.user, CallId(opened))
     return wire.MediaToken(token=token, expires_at=expires_at)
 
 

@@ -20,6 +20,7 @@ from calls_adapters.memory import (
     MemoryDeliveries,
     MemoryDestinations,
     MemoryEventFeed,
+    MemoryExports,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
@@ -39,6 +40,7 @@ from calls_adapters.sql import (
     SqlDeliveries,
     SqlDestinations,
     SqlEventFeed,
+    SqlExports,
     SqlHolds,
     SqlIdempotencyKeys,
     SqlIntakeSwitch,
@@ -49,6 +51,7 @@ from calls_adapters.sql import (
     SqlUsers,
 )
 from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
+from calls_adapters.sql.governance_tables import exports
 from calls_adapters.sql.tables import audit, calls, destinations, events, holds, idempotency_keys, intake, uploads
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
@@ -63,6 +66,7 @@ from calls_core.ports import (
     Deliveries,
     Destinations,
     EventFeed,
+    Exports,
     Holds,
     IdempotencyKeys,
     IntakeSwitch,
@@ -128,6 +132,7 @@ class World:
     holds: Holds
     keys: IdempotencyKeys
     feed: EventFeed
+    exports: Exports
     uploads: Uploads
     destinations: Destinations
     deliveries: Deliveries
@@ -256,6 +261,7 @@ def memory_world() -> World:
             state.audit,
             state.keys,
             state.feed,
+            state.exports,
             state.parts,
             state.uploads,
             state.destinations,
@@ -270,6 +276,7 @@ def memory_world() -> World:
         parts=MemoryStepParts(state, clock),
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
+        exports=MemoryExports(state, clock),
         uploads=MemoryUploads(state, clock),
         feed=MemoryEventFeed(state, clock),
         destinations=MemoryDestinations(state),
@@ -312,6 +319,7 @@ def sql_world(url: str) -> World:
                 audit,
                 intake,
                 idempotency_keys,
+                exports,
                 uploads,
                 users,
                 api_keys,
@@ -327,6 +335,7 @@ def sql_world(url: str) -> World:
         holds=SqlHolds(database),
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),
+        exports=SqlExports(database),
         uploads=SqlUploads(database),
         destinations=SqlDestinations(database),
         deliveries=SqlDeliveries(database),

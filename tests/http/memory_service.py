@@ -22,6 +22,7 @@ from calls_adapters.memory import (
     MemoryDeliveries,
     MemoryDestinations,
     MemoryEventFeed,
+    MemoryExports,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
@@ -38,6 +39,7 @@ from calls_adapters.security.passwords import BcryptPasswords
 from calls_adapters.security.tokens import JwtTokens
 from calls_adapters.snowball import SnowballStemmer
 from calls_app.event_bodies import WireEventBodies
+from calls_app.export_sheets import WireExportSheets
 from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
 from calls_core.audit import SYSTEM
@@ -62,6 +64,8 @@ from calls_core.ports import (
     Destinations,
     EventBodies,
     EventFeed,
+    Exports,
+    ExportSheets,
     Holds,
     IdempotencyKeys,
     IntakeState,
@@ -84,12 +88,14 @@ from calls_core.recording import CallId, Recording
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
+from calls_core.use_cases.build_export import BuildExport
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.keep_audit import KeepAudit
 from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
 from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
+from calls_core.use_cases.order_export import ExportRules, FetchExport, OrderExport
 from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
@@ -173,6 +179,7 @@ class MemoryService:
     seals: Seals = field(default_factory=lambda: Seals("k" * 32, "http://testserver"))
     guard: CallbackGuard = field(default_factory=CallbackGuard)
     others_hear: Hears = Hears.ORIGINAL
+    export_rules: ExportRules = field(default_factory=ExportRules)
 
     def __post_init__(self) -> None:
         self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -202,6 +209,7 @@ class MemoryService:
             database.destinations,
             database.deliveries,
             database.keys,
+            database.exports,
             database.audit,
             database.users,
             database.sessions,
@@ -238,6 +246,9 @@ class MemoryService:
             Deliveries: MemoryDeliveries(self.database, self.clock),
             Stemmer: SnowballStemmer(),
             Senders: dict.fromkeys(DestinationKind, self.sender),
+            Exports: MemoryExports(self.database, self.clock),
+            ExportSheets: WireExportSheets(),
+            ExportRules: self.export_rules,
             Holds: MemoryHolds(self.database, self.clock),
             IdempotencyKeys: MemoryIdempotencyKeys(self.database, self.clock),
             IntakeSwitch: MemoryIntakeSwitch(self.database),
@@ -269,10 +280,12 @@ class MemoryService:
             AnswerOnce,
             AttachRecording,
             Authenticate,
+            BuildExport,
             ChangePassword,
             ControlIntake,
             EraseCall,
             ExportCalls,
+            FetchExport,
             FollowEvents,
             GetCall,
             GetRecording,
@@ -285,6 +298,7 @@ class MemoryService:
             LinkOutside,
             ManageDeliveries,
             ManageDestinations,
+            OrderExport,
             PullCall,
             ReadEvents,
             ReceiveRecording,

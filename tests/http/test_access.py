@@ -46,16 +46,21 @@ MATRIX: Final = {
         "begin_upload",
         "delete_call",
         "end_upload",
+        "get_archive",
         "get_delivery",
+        "get_export",
         "get_metrics",
         "get_upload",
         "get_webhook",
         "ingest_call",
         "list_deliveries",
+        "list_exports",
         "list_webhooks",
+        "order_export",
         "put_recording",
         "register_call",
         "release_deliveries",
+        "remove_export",
         "replay_delivery",
         "replay_webhook",
         "reprocess_call",
@@ -98,7 +103,7 @@ def operations(app: Litestar) -> Iterator[tuple[str, str, str]]:
     for template, item in app.openapi_schema.to_schema()["paths"].items():
         for method, operation in item.items():
             name = str(operation["operationId"])
-            yield name.replace("head_audio", "get_audio"), method, re.sub(r"\{\w+\}", NOT_THERE, template)
+            yield re.sub("^head_a", "get_a", name), method, re.sub(r"\{\w+\}", NOT_THERE, template)
 
 
 def of_role(name: str) -> Role:

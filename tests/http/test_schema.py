@@ -37,6 +37,8 @@ BEYOND_SCHEMAS = {
     "add_user": "no password that is the user name, or one character over and over",
     "change_password": "as for add_user",
     "add_api_key": "no key that has expired already",
+    "make_media_token": "exactly one of two ids",
+    "order_export": "a filter or ids of calls, not both; as for list_calls, too",
     "list_audit": "as for list_calls",
 }
 """Operations that refuse what no schema can tell apart."""
@@ -90,6 +92,7 @@ def _aim_at_what_is_known(case: schemathesis.Case) -> None:
         "call_id": SERVICE.database.calls,
         "webhook_id": SERVICE.database.destinations,
         "delivery_id": SERVICE.database.deliveries,
+        "export_id": SERVICE.database.exports,
     }
     for name, keys in there.items():
         try:

@@ -4,6 +4,7 @@ from calls_adapters.memory.accounts import MemoryApiKeys, MemoryAuditLog, Memory
 from calls_adapters.memory.calls import MemoryCallRepository
 from calls_adapters.memory.database import MemoryDatabase
 from calls_adapters.memory.deliveries import MemoryDeliveries, MemoryDestinations
+from calls_adapters.memory.exports import MemoryExports
 from calls_adapters.memory.feed import MemoryEventFeed
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryDeliveries",
     "MemoryDestinations",
     "MemoryEventFeed",
+    "MemoryExports",
     "MemoryHolds",
     "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",

@@ -19,6 +19,7 @@ from calls_core.errors import (
     UploadExpired,
 )
 from calls_core.events import DestinationId, Event
+from calls_core.exports import Export, ExportId
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
 from calls_core.recording import CallId, Recording, RecordingId
@@ -73,6 +74,16 @@ class StoredKey:
 
 
 @dataclass(slots=True)
+class StoredExport:
+    """An export in the queue: due, or its lease over, at *run_at*."""
+
+    export: Export
+    run_at: datetime
+    token: int = 0
+    lease_owner: str = ""
+
+
+@dataclass(slots=True)
 class MemoryDatabase:
     """One for all adapters that shall see the same calls. Every public method checks first and then changes all."""
 
@@ -87,6 +98,7 @@ class MemoryDatabase:
     intake: IntakeState = field(default_factory=IntakeState)
     feed: list[FeedEntry] = field(default_factory=list)
     last_position: int = 0
+    exports: dict[ExportId, StoredExport] = field(default_factory=dict)
     users: dict[UserId, User] = field(default_factory=dict)
     sessions: dict[SessionId, Session] = field(default_factory=dict)
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict)
@@ -129,10 +141,13 @@ class MemoryDatabase:
 
     def keep(self, receipt: Receipt | None, call: Call) -> None:
         """Keep the answer, for so long from when *call* was changed."""
+        self.keep_answer(receipt, call.updated_at, call.id)
+
+    def keep_answer(self, receipt: Receipt | None, now: datetime, call_id: CallId | None = None) -> None:
         if receipt is not None:
             stored = self.keys[receipt.claim.owner, receipt.claim.key]
-            stored.until = call.updated_at + ANSWERS_KEPT
-            stored.answer, stored.call_id = receipt.answer, call.id
+            stored.until = now + ANSWERS_KEPT
+            stored.answer, stored.call_id = receipt.answer, call_id
 
     def require_token(self, upload: Upload | None) -> None:
         stored = self.uploads.get(upload.id) if upload else None

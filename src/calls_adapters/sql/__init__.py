@@ -6,6 +6,7 @@ from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database, normalized_url
 from calls_adapters.sql.deliveries import SqlDeliveries
 from calls_adapters.sql.destinations import SqlDestinations
+from calls_adapters.sql.exports import SqlExports
 from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
@@ -25,6 +26,7 @@ __all__ = [
     "SqlDeliveries",
     "SqlDestinations",
     "SqlEventFeed",
+    "SqlExports",
     "SqlHolds",
     "SqlIdempotencyKeys",
     "SqlIntakeSwitch",

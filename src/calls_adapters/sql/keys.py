@@ -78,7 +78,7 @@ def _mine(claim: KeyClaim) -> ColumnElement[bool]:
 
 
 async def keep_answer(
-    database: Database, connection: AsyncConnection, receipt: Receipt | None, call_id: CallId
+    database: Database, connection: AsyncConnection, receipt: Receipt | None, call_id: CallId | None = None
 ) -> None:
     """Keep the answer of *receipt*, if there is one, as a part of the transaction that makes the call or changes it.
 

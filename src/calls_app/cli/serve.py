@@ -83,6 +83,7 @@ async def _work(concurrency: int | None) -> None:
     from contextlib import AsyncExitStack
 
     from calls_app.container import make_container
+    from calls_app.housekeeping import Housekeeping
     from calls_app.notifier import Notifier
     from calls_app.startup import prepare
     from calls_app.worker import Worker
@@ -105,6 +106,8 @@ async def _work(concurrency: int | None) -> None:
                 scrape = await container.get(Scrape)
                 await stack.enter_async_context(metrics_served(scrape, settings.metrics_host, settings.metrics_port))
             await stack.enter_async_context(crew.running())
+            housekeeping = await container.get(Housekeeping)
+            await stack.enter_async_context(housekeeping.running())
             notifier = await container.get(Notifier)
             await stack.enter_async_context(notifier.running())
             _log.info("worker %s processes %d recordings at a time", crew.name, crew.concurrency)

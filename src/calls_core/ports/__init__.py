@@ -29,6 +29,7 @@ from calls_core.ports.analysis import (
 from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, IntakeState, IntakeSwitch, Stemmer
 from calls_core.ports.deliveries import Deliveries, Destinations, Sender, Senders
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
+from calls_core.ports.exports import Exports, ExportSheets
 from calls_core.ports.idempotency import (
     ANSWERS_KEPT,
     TOKEN_BITS,
@@ -72,6 +73,8 @@ __all__ = [
     "EventBodies",
     "EventFeed",
     "Exchange",
+    "ExportSheets",
+    "Exports",
     "Fact",
     "FeedEntry",
     "Holds",

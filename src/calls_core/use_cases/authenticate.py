@@ -77,12 +77,12 @@ class Authenticate:
         return user.principal(token.session_id)
 
     async def media(self, credential: str, call_id: CallId) -> Principal:
-        """Return who holds *credential*, a media token for the call *call_id*; raises as ``__call__`` does."""
+        """Return who holds *credential*, a media token for the call or export *call_id*; raise as ``__call__`` does."""
         if not self.accounts.enabled:
             return ANYBODY
         token = self.tokens.read(credential, TokenKind.MEDIA)
         if token.call_id != call_id:
-            raise NotSignedIn("this media token is for another call; get one from POST /auth/media-token")
+            raise NotSignedIn("this media token is for something else; get one from POST /auth/media-token")
         _, user = await self.live(token.session_id)
         return user.principal(token.session_id)
 

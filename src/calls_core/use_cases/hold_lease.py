@@ -20,14 +20,16 @@ Renew: TypeAlias = Callable[[timedelta], Awaitable[None]]
 _log = logging.getLogger("calls.process")
 
 
-async def while_leased(renew: Renew, patience: Patience, work: Coroutine[Any, Any, T]) -> T:
+async def while_leased(
+    renew: Renew, patience: Patience, work: Coroutine[Any, Any, T], limit: timedelta = ATTEMPT_LIMIT
+) -> T:
     """Return what *work* returns, renewing the lease until then.
 
     Raises:
         LeaseLost: it is lost, or the attempt has taken far too long; *work* was cancelled.
     """
     working = asyncio.create_task(work)
-    heart = asyncio.create_task(_beat(renew, patience))
+    heart = asyncio.create_task(_beat(renew, patience, limit))
     try:
         done, _ = await asyncio.wait({working, heart}, return_when=asyncio.FIRST_COMPLETED)
         if working not in done:
@@ -49,10 +51,10 @@ async def end_tasks(patience: Patience, *tasks: asyncio.Task[Any]) -> None:
         _log.error("an analyzer does not end although it was cancelled; its author must mend it")
 
 
-async def _beat(renew: Renew, patience: Patience) -> None:
+async def _beat(renew: Renew, patience: Patience, limit: timedelta) -> None:
     """Renew the lease; end with ``LeaseLost`` when it is lost, or when the attempt has taken far too long."""
     misses = 0
-    for _ in range(ATTEMPT_LIMIT // patience.heartbeat):
+    for _ in range(limit // patience.heartbeat):
         await asyncio.sleep(patience.heartbeat.total_seconds())
         try:
             await renew(patience.lease)
@@ -62,7 +64,7 @@ async def _beat(renew: Renew, patience: Patience) -> None:
             if misses > 1:
                 msg = "the lease could not be renewed in time"
                 raise LeaseLost(msg) from error
-    msg = f"the attempt took longer than {ATTEMPT_LIMIT}"
+    msg = f"the attempt took longer than {limit}"
     raise LeaseLost(msg)
 
 

@@ -42,7 +42,7 @@ class SearchCalls:
         Raises:
             OriginalNeeded: transcripts are searched for somebody who may not read them.
         """
-        _require_askable(wanted, hears)
+        require_askable(wanted, hears)
         page = await self.search.page(wanted, request)
         page = replace(page, items=tuple(call_for(call, hears) for call in page.items))
         if wanted.text is None:
@@ -67,7 +67,7 @@ class ExportCalls:
 
     async def __call__(self, wanted: CallFilter, hears: Hears) -> AsyncIterator[Call]:
         """Yield every call that fits, latest first, in constant memory; raise ``OriginalNeeded`` before the first."""
-        _require_askable(wanted, hears)
+        require_askable(wanted, hears)
         request = PageRequest(limit=PAGE_LIMIT, count=False)
         while True:
             page = await self.search.page(wanted, request)
@@ -87,7 +87,7 @@ class SummarizeCalls:
         return await self.search.statistics(wanted, bucket)
 
 
-def _require_askable(wanted: CallFilter, hears: Hears) -> None:
+def require_askable(wanted: CallFilter, hears: Hears) -> None:
     """Refuse to look for words in originals, which would tell bit by bit what is said in them.
 
     Raises:

@@ -62,7 +62,10 @@ class NewPassword(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class MediaTokenRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    call_id: UUID
+    """What the token shall open: the recording of a call, or the archive of an export; one of the two."""
+
+    call_id: UUID | None = None
+    export_id: UUID | None = None
 
 
 class MediaToken(msgspec.Struct, kw_only=True):

@@ -1,0 +1,38 @@
+"""The tables of exports, in the same schema as those of calls."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, Uuid, text
+
+from calls_adapters.sql.tables import UtcDateTime, metadata
+
+OPEN: Final = text("state IN ('queued', 'running')")
+
+exports: Final = Table(
+    "exports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("call_ids", Text, nullable=False),
+    Column("contents", Text, nullable=False),
+    Column("hears", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("lease_owner", Text),
+    Column("calls_total", Integer),
+    Column("calls_done", Integer, nullable=False),
+    Column("storage_key", Text),
+    Column("size_bytes", BigInteger),
+    Column("sha256", Text),
+    Column("error_code", Text),
+    Column("error_detail", Text),
+    Index("ix_exports_due", "run_at", "id", postgresql_where=OPEN, sqlite_where=OPEN),
+    Index(None, "owner", "id"),
+    Index(None, "expires_at"),
+)
+"""At *run_at* a queued one is due, and the lease of a running one is over."""

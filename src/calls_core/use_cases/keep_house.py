@@ -1,0 +1,27 @@
+"""What any number of processes do every few seconds, so that nothing is kept for longer than it may."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from calls_core.ports import Exports, WorkerIsDead
+from calls_core.use_cases.build_export import BuildExport
+
+BATCH: Final = 100
+
+_log = logging.getLogger("calls.housekeeping")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepHouse:
+    """One round, in small steps each of which is a transaction of its own."""
+
+    exports: Exports
+    build: BuildExport
+    is_dead: WorkerIsDead
+
+    async def __call__(self) -> None:
+        await self.exports.end_leases([name for name in await self.exports.holders() if self.is_dead(name)])
+        await self.build.give_up()
+        if removed := await self.exports.remove_expired(BATCH):
+            _log.info("%d exports have expired", removed)
