@@ -43,8 +43,8 @@ class Archive:
 class Export:
     """*call_ids*, if there are any, are the calls; else those that fit *wanted*.
 
-    It belongs to *owner*, the id of a principal, and holds what this one *hears*. At *expires_at* it is removed with its
-    archive, finished or not.
+    It belongs to *owner*, the id of a principal, and holds what this one *hears*. At *expires_at* it is removed with
+    its archive, finished or not.
     """
 
     id: ExportId
