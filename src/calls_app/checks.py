@@ -14,7 +14,7 @@ from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUp
 from calls_app.settings import Settings
 from calls_core.errors import RepositoryUnavailable, Unavailable
 from calls_core.hookspecs import AnalysisOptions
-from calls_core.ports import AudioDecoder, JobQueue, RecordingStorage
+from calls_core.ports import Analyzers, AudioDecoder, JobQueue, RecordingStorage
 
 BROKER_SECONDS: Final = 4.0
 
@@ -32,6 +32,7 @@ class PartChecks:
     decoder: AudioDecoder
     broker: WakeUpBroker
     options: AnalysisOptions
+    analyzers: Analyzers
 
     def for_health(self) -> Mapping[str, Check]:
         """Return the checks that are cheap enough to be asked every few seconds; the service needs all of them."""
@@ -39,7 +40,8 @@ class PartChecks:
 
     def optional(self) -> Mapping[str, Check]:
         """Return the checks of parts that the service can do without."""
-        return {} if isinstance(self.broker, MemoryBroker) else {"broker": self.wake_ups}
+        broker = {} if isinstance(self.broker, MemoryBroker) else {"broker": self.wake_ups}
+        return {**broker, "ai": self.ai_lately} if self.options.ai else broker
 
     def for_doctor(self) -> Mapping[str, Check]:
         checks = {**self.for_health(), "schema": self.schema, "decoder": self.decoding}
@@ -72,6 +74,13 @@ class PartChecks:
             what = str(error) or f"no answer within {BROKER_SECONDS:g} seconds"
             msg = f"{what}; workers find their work every few seconds without it"
             raise BrokerUnavailable(msg) from error
+
+    async def ai_lately(self) -> str:
+        """What this process has seen of the AI service; nothing is asked."""
+        for analyzer in self.analyzers.ordered:
+            if isinstance(breaker := getattr(analyzer, "breaker", None), Breaker):
+                breaker.require_closed()
+        return "configured; this process has seen no outage that lasts"
 
     async def ai(self) -> str:
         """Not part of ``/health/ready``, where strangers could make us ask with our key as often as they like."""

@@ -61,11 +61,15 @@ FINAL_STATUSES: Final = frozenset({StepStatus.DONE, StepStatus.FAILED, StepStatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepPlan:
-    """An analyzer that a new recording shall pass, and the analyzers whose findings it builds on."""
+    """An analyzer that a new recording shall pass, and the analyzers whose findings it builds on.
+
+    One that is *derived* costs nothing and is made of those findings alone: it runs again whenever one of them does.
+    """
 
     analyzer: str
     version: str
     after: tuple[str, ...] = ()
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,8 +223,11 @@ class Recording:
         step = replace(self.step(analyzer), status=StepStatus.PENDING, error=reason, next_attempt_at=look_again_at)
         return self._with(replace(step, attempts=step.attempts - 1), now)
 
-    def skip_orphans(self, now: datetime) -> "Recording":
-        """Skip every step that builds on one which failed or was skipped itself."""
+    def skip_orphans(self, now: datetime, tolerant: Collection[str] = ()) -> "Recording":
+        """Skip every step that builds on one which failed or was skipped itself.
+
+        Those that are *tolerant* run on what findings there are.
+        """
         changed = self
         for step in self.steps:
             broken = [
@@ -228,7 +235,7 @@ class Recording:
                 for need in changed.steps
                 if need.analyzer in step.after and need.status in {StepStatus.FAILED, StepStatus.SKIPPED}
             ]
-            if broken and not step.is_final:
+            if broken and not step.is_final and step.analyzer not in tolerant:
                 error = NeedsFailedStep(f"it builds on {', '.join(broken)}, which did not succeed")
                 skipped = replace(step, status=StepStatus.SKIPPED, error=error.reason, finished_at=now)
                 changed = changed._with(skipped, now)
@@ -245,7 +252,8 @@ class Recording:
     def reset(self, plan: Sequence[StepPlan], analyzers: Sequence[str], now: datetime, *, force: bool) -> "Recording":
         """Make steps pending again: those that failed or are new in *plan*, or the named ones.
 
-        A named step that is done runs again only with *force*; *force* without names means all of *plan*. Without
+        A named step that is done runs again only with *force*; *force* without names means all of *plan*. What is
+        derived from a step that runs again does so, too. Without
         names, steps of analyzers that are not configured any more keep what they found, or are skipped. Findings of
         steps that run again stay until the new ones replace them.
 
@@ -272,7 +280,7 @@ class Recording:
             plan = planned or StepPlan(analyzer=step.analyzer, version=step.version, after=step.after)
             return Step(analyzer=plan.analyzer, version=plan.version, after=plan.after)
 
-        return replace(widened, steps=tuple(again(step) for step in widened.steps))
+        return replace(widened, steps=_with_derived(tuple(again(step) for step in widened.steps), plan))
 
     @staticmethod
     def _retired(step: Step, now: datetime) -> Step:
@@ -285,6 +293,17 @@ class Recording:
     def _with(self, changed: Step, now: datetime) -> "Recording":
         steps = tuple(changed if step.analyzer == changed.analyzer else step for step in self.steps)
         return replace(self, steps=steps, updated_at=now)
+
+
+def _with_derived(steps: tuple[Step, ...], plan: Sequence[StepPlan]) -> tuple[Step, ...]:
+    """Return *steps* with those pending again that are derived from one which is."""
+    running = {step.analyzer for step in steps if not step.is_final}
+    stale = {
+        p.analyzer: Step(analyzer=p.analyzer, version=p.version, after=p.after)
+        for p in plan
+        if p.derived and p.analyzer not in running and running.intersection(p.after)
+    }
+    return _with_derived(tuple(stale.get(step.analyzer, step) for step in steps), plan) if stale else steps
 
 
 def clean_filename(name: str) -> str:

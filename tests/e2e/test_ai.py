@@ -163,3 +163,16 @@ def test_a_service_that_starts_later_is_found(started: Started, dialogue: Path, 
     assert (waiting["status"], waiting["error"]["code"]) == ("pending", "ai-unavailable")
     fake.start()
     assert ended(client, call["id"])["status"] == "ready"
+
+
+def test_health_tells_that_the_ai_service_is_left_alone(started: Started, dialogue: Path) -> None:
+    """While it has asked for peace the service is ready all the same, and the part says what is wrong."""
+    _, _, client = started("429:60*9")
+    assert client.get("/health/ready").raise_for_status().json()["parts"]["ai"]["status"] == "up"
+    call = register(client)
+    upload(client, call["id"], dialogue)
+    while step(client.get(f"/calls/{call['id']}/recording").json())["error"] is None:
+        time.sleep(0.05)
+    part = client.get("/health/ready").raise_for_status().json()["parts"]["ai"]
+    assert part["status"] == "down"
+    assert "left alone" in part["detail"]

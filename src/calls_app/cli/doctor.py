@@ -37,7 +37,7 @@ async def _examine() -> bool:
     try:
         checks = await container.get(PartChecks)
         optional = checks.optional()
-        for part, check in {**checks.for_doctor(), **optional}.items():
+        for part, check in {**optional, **checks.for_doctor()}.items():
             try:
                 console.print(f"[green]ok[/]    {part}: {escape(await check())}")
             except CallsError as error:

@@ -138,7 +138,9 @@ class Analyzer(Protocol):
     """Finds out something about a recording. Plugins need not inherit from this.
 
     *name* is unique, lower case, and names the step; *version* is stored with each finding; *after* names the analyzers
-    whose findings it wants in ``audio.findings``. One with an attribute *reads_audio* that is false is lent no file.
+    whose findings it wants in ``audio.findings``. It may have more attributes: where *reads_audio* is false it is lent
+    no file; where *derived* is true it is made of findings alone, and runs again whenever one that it comes after does;
+    where *tolerant* is true it runs on what findings there are, although one that it comes after has failed.
     """
 
     @property
@@ -166,7 +168,17 @@ class Analyzers:
 
     @property
     def plan(self) -> tuple[StepPlan, ...]:
-        return tuple(StepPlan(analyzer=a.name, version=a.version, after=tuple(a.after)) for a in self.ordered)
+        return tuple(
+            StepPlan(
+                analyzer=a.name, version=a.version, after=tuple(a.after), derived=bool(getattr(a, "derived", False))
+            )
+            for a in self.ordered
+        )
+
+    @property
+    def tolerant(self) -> frozenset[str]:
+        """The names of those that run on what findings there are."""
+        return frozenset(a.name for a in self.ordered if getattr(a, "tolerant", False))
 
     def reads_audio(self, name: str) -> bool:
         """Whether the analyzer wants the file at ``audio.path``; so does whoever does not say."""

@@ -52,7 +52,8 @@ class AnalyzeFile:
             outcome = await self.run_step(step, path, filename, recording.findings, partial(progress, name))
             match outcome:
                 case Failed(reason) | Retry(reason):
-                    recording = recording.fail(name, reason, self.clock()).skip_orphans(self.clock())
+                    recording = recording.fail(name, reason, self.clock())
+                    recording = recording.skip_orphans(self.clock(), self.analyzers.tolerant)
                 case finding:
                     recording = recording.complete(name, finding, self.clock())
         return recording

@@ -216,7 +216,8 @@ class ProcessRecording:
             now = self.clock()
             match outcome:
                 case Failed(reason):
-                    attempt.recording = attempt.recording.fail(step.analyzer, reason, now).skip_orphans(now)
+                    attempt.recording = attempt.recording.fail(step.analyzer, reason, now)
+                    attempt.recording = attempt.recording.skip_orphans(now, self.analyzers.tolerant)
                 case Retry() as retry:
                     delay = self._delay(attempt.claim.job, retry)
                     attempt.postponed[step.analyzer] = retry
@@ -288,7 +289,8 @@ class ProcessRecording:
         if claim.job.is_last_attempt:
             for analyzer, retry in tuple(attempt.postponed.items()):
                 if not retry.outage:
-                    attempt.recording = attempt.recording.fail(analyzer, retry.reason, now).skip_orphans(now)
+                    attempt.recording = attempt.recording.fail(analyzer, retry.reason, now)
+                    attempt.recording = attempt.recording.skip_orphans(now, self.analyzers.tolerant)
                     del attempt.postponed[analyzer]
         if waiting := tuple(attempt.postponed.values()):
             await self._save(attempt)

@@ -69,6 +69,16 @@ def test_what_builds_on_a_failed_step_is_skipped() -> None:
     assert recording.steps[2].error.code == "needs-failed-step"
 
 
+def test_a_tolerant_step_runs_on_what_there_is() -> None:
+    """It waits for what it comes after, and is not skipped when that fails."""
+    recording = a_recording(step("words"), step("rules", "words"), step("strict", "words"))
+    recording = recording.begin("words", NOW).fail("words", WHY, NOW).skip_orphans(NOW, {"rules"})
+    assert [s.status for s in recording.steps] == ["failed", "pending", "skipped"]
+    following = recording.next_step()
+    assert following is not None
+    assert following.analyzer == "rules"
+
+
 def test_steps_in_a_circle_are_nobodys_turn() -> None:
     """Two analyzers that wait for each other never run, and do not loop."""
     assert a_recording(step("a", "b"), step("b", "a")).next_step() is None
@@ -118,6 +128,21 @@ def test_reset_runs_named_steps_with_force() -> None:
     assert [s.status for s in recording.reset(plan, [], NOW, force=True).steps] == ["pending", "pending"]
     with pytest.raises(UnknownAnalyzer, match="this recording has a, b"):
         recording.reset(plan, ["c"], NOW, force=True)
+
+
+def test_what_is_derived_runs_again_with_what_it_is_made_of() -> None:
+    """Through every link of the chain, and nothing that may cost something."""
+    names = {"words": (), "rules": ("words",), "score": ("rules",), "paid": ("words",)}
+    recording = a_recording(*(step(name, *after) for name, after in names.items()))
+    for name in names:
+        recording = recording.begin(name, NOW).complete(name, FACTS, NOW)
+    plan = [
+        StepPlan(analyzer=name, version="1", after=after, derived=name in {"rules", "score"})
+        for name, after in names.items()
+    ]
+    reset = recording.reset(plan, ["words"], NOW, force=True)
+    assert [s.status for s in reset.steps] == ["pending", "pending", "pending", "done"]
+    assert recording.reset(plan, ["words"], NOW, force=False).is_finished
 
 
 def test_reset_leaves_retired_analyzers_alone() -> None:

@@ -29,6 +29,8 @@ class RedactAnalyzer:
 
     name: str = "redact"
     after: Sequence[str] = TRANSCRIBERS
+    derived: bool = True
+    reads_audio: bool = False
     regions: Sequence[str] = REGIONS
     kinds: Sequence[str] = KINDS
 

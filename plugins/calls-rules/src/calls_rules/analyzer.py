@@ -24,13 +24,16 @@ NO_RULES: Final = Reason("no-rules", "there are no rules; set CALLS_RULES_FILE t
 class RulesAnalyzer:
     """Checks *rules* in their order. *version* ends in a digest of them, so that a finding tells which rules made it.
 
-    Analyzers in *after* that are not configured hold nothing up. To wait for another one, which makes the transcripts,
-    offer this from a plugin of your own.
+    Analyzers in *after* that are not configured, or have failed, hold nothing up. To wait for another one, which makes
+    the transcripts, offer this from a plugin of your own.
     """
 
     rules: Sequence[Rule] = ()
     name: str = "rules"
     after: Sequence[str] = ("signal", "ai", "whisper", CONVERSATION)
+    derived: bool = True
+    tolerant: bool = True
+    reads_audio: bool = False
 
     @property
     def version(self) -> str:
