@@ -3,6 +3,7 @@
 import ast
 import itertools
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from tests.faults.clients import Clients
 from tests.faults.conftest import Stacks
 from tests.faults.history import Answer
 from tests.faults.observing import settled
+from tests.servers.receiver import Receiver
 from tests.servers.service import Service
 
 AUDIO: Final = Path(__file__).parents[1] / "e2e" / "beep.wav"
@@ -68,11 +70,14 @@ def test_dying_at_a_fault_point_loses_nothing(
 ) -> None:
     """The process dies there and is started again: what was accepted ends ready, and nothing else stays."""
     stack = stacks(database, broker, storage)
-    service = Service(tmp_path, stack.database_url, **stack.variables)
+    variables = stack.variables | {"WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8"}
+    service = Service(tmp_path, stack.database_url, **variables)
     clients = Clients(lambda _number: service.client())
     padding = bytes(S3_PART_BYTES if point == "s3.part_sent" else 1)
     service.start(fault=f"{point}:kill:2")
-    try:
+    with ExitStack() as ended:
+        ended.callback(service.kill)
+        receiver = connected(service, ended) if point.startswith("notifier.") else None
         for number in range(3):
             audio = AUDIO.read_bytes() + padding + bytes([number])
             clients.upload(f"call-{number}", audio, at_once=number == 2)
@@ -82,10 +87,21 @@ def test_dying_at_a_fault_point_loses_nothing(
         service.start()
         with service.client() as client:
             verdict = settled(clients.uploads, client, stack.database_url, stack.files)
+            if receiver is not None:
+                feed = client.get("/events").raise_for_status().json()["items"]
+                receiver.wait_for(effects=len(feed))
+                assert receiver.effects.keys() == {event["id"] for event in feed}
         assert not verdict.violations, (verdict.violations, service.log.read_text()[-4000:])
         assert not clients.unclear
-    finally:
-        service.kill()
+
+
+def connected(service: Service, ended: ExitStack) -> Receiver:
+    """A receiver that is told of everything that happens from now on, and takes each event in once, by its id."""
+    receiver = ended.enter_context(Receiver())
+    with service.client() as client:
+        made = client.post("/webhooks", json={"url": receiver.url}).raise_for_status()
+    receiver.secret = made.json()["secret"]
+    return receiver
 
 
 def try_to_erase(service: Service, clients: Clients) -> None:
