@@ -25,6 +25,9 @@ BOTH_SECRETS_FOR: Final = timedelta(hours=24)
 HEAD_LIMIT: Final = 1024
 """How much of an answer is kept, in bytes."""
 
+MASK: Final = "***"
+"""Stands for a password wherever a URL is shown."""
+
 ABOUT_ITSELF: Final = EventType.WEBHOOK_TEST
 """The one type that is never in the feed: it is sent to a destination on demand."""
 
@@ -70,6 +73,11 @@ class DestinationDetails:
     description: str = ""
     enabled: bool = True
     form: FormRules | None = None
+
+    def unmasked(self, before: "DestinationDetails") -> "DestinationDetails":
+        """Return the details with the URL of *before*, if it is as that one is shown: whoever sends back what they were
+        shown does not mean the mask to be the password."""
+        return replace(self, url=before.url) if self.url.strip() == shown_url(before.url) else self
 
     def checked(self) -> "DestinationDetails":
         """Return the details, trimmed. Where the URL leads is judged when it is dialled, not here.
@@ -239,7 +247,7 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.password is None:
         return url
-    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+    return parts._replace(netloc=f"{parts.username}:{MASK}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def _url_faults(url: str, schemes: Sequence[str]) -> list[str]:
@@ -252,6 +260,8 @@ def _url_faults(url: str, schemes: Sequence[str]) -> list[str]:
         return [f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and a host"]
     if parts.scheme.startswith("http") and (parts.username is not None or parts.password is not None):
         return ["must not hold a user name or a password"]
+    if parts.password == MASK:
+        return [f"must hold the password itself, not {MASK}, since it leads elsewhere than before"]
     if len(url) > URL_LIMIT or not all("!" <= character <= "~" for character in url):
         return [f"must have at most {URL_LIMIT} characters, percent-encoded"]
     return []

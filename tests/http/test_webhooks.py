@@ -118,3 +118,23 @@ async def test_a_period_has_two_ends(client: Client) -> None:
     for body in ({"since": "2026-01-01T00:00:00Z"}, {"since": "2026-01-01T00:00:00", "until": "2026-01-02T00:00:00Z"}):
         assert (await client.post(f"/webhooks/{key}/replay", json=body)).status_code == 422
     assert (await client.post(f"/webhooks/{key}/replay")).json() == {"deliveries": 0}
+
+
+async def test_the_mask_of_a_password_is_never_taken_for_it(client: Client, memory: MemoryService) -> None:
+    """A URL that is sent back as it was shown keeps its password; one that leads elsewhere must hold its own."""
+    given = {"kind": "amqp", "url": "amqp://ann:secret@rabbit.example/calls"}
+    made = (await client.post("/webhooks", json=given)).json()
+    assert made["url"] == "amqp://ann:***@rabbit.example/calls"
+    path = f"/webhooks/{made['id']}"
+
+    assert (await client.patch(path, json={"url": made["url"], "description": "b"})).status_code == 200
+    (stored,) = memory.database.destinations.values()
+    assert (stored.details.url, stored.details.description) == (given["url"], "b")
+
+    for method, where, url in (
+        (client.patch, path, "amqp://ann:***@other.example/calls"),
+        (client.post, "/webhooks", made["url"]),
+    ):
+        refused = await method(where, json={"kind": "amqp", "url": url} if method == client.post else {"url": url})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["pointer"] == "/url"

@@ -50,12 +50,13 @@ class ManageDestinations:
         return await self.destinations.get(key)
 
     async def change(self, key: DestinationId, details: DestinationDetails) -> Destination:
-        """Give it other details; what waits for it goes where they say.
+        """Give it other details; what waits for it goes where they say. The URL as it is shown keeps its password.
 
         Raises:
             InvalidDestination: they are not valid.
         """
-        changed = (await self.destinations.get(key)).changed(self._checked(details), self.clock())
+        before = await self.destinations.get(key)
+        changed = before.changed(self._checked(details.unmasked(before.details)), self.clock())
         await self.destinations.save(changed)
         return changed
 
