@@ -306,8 +306,8 @@ class Adapters(Provider):
         return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
 
     @provide
-    def notifier(self, tell: TellEvents, deliver: DeliverEvent) -> Notifier:
-        return Notifier(tell, deliver, worker_name())
+    def notifier(self, tell: TellEvents, deliver: DeliverEvent, is_dead: WorkerIsDead) -> Notifier:
+        return Notifier(tell, deliver, is_dead, worker_name())
 
 
 def analysis_options(settings: Settings) -> AnalysisOptions:

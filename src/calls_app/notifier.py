@@ -13,6 +13,7 @@ from typing import Any, Final
 from calls_core.delivery import DeliveryClaim, Destination
 from calls_core.errors import CallsError, Unavailable
 from calls_core.events import DestinationId
+from calls_core.ports import WorkerIsDead
 from calls_core.use_cases.deliver_events import DeliverEvent
 from calls_core.use_cases.tell_events import TellEvents
 
@@ -30,6 +31,7 @@ class Notifier:
 
     tell: TellEvents
     deliver: DeliverEvent
+    is_dead: WorkerIsDead
     name: str
     _busy: dict[DestinationId, set[asyncio.Task[None]]] = field(default_factory=lambda: defaultdict(set), init=False)
     _some_ended: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -84,8 +86,9 @@ class Notifier:
         await self.tell()
 
     async def _recover(self) -> None:
-        plan = self.deliver.plan
-        if number := await self.deliver.deliveries.requeue_expired(plan.max_attempts):
+        deliveries = self.deliver.deliveries
+        await deliveries.end_leases([name for name in await deliveries.holders() if self.is_dead(name)])
+        if number := await deliveries.requeue_expired(self.deliver.plan.max_attempts):
             _log.info("%d deliveries were taken back from notifiers that died", number)
 
     async def _send_due(self) -> None:

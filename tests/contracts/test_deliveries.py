@@ -214,6 +214,23 @@ async def test_a_lease_that_ends_frees_the_delivery(world: World) -> None:
     assert [d.state for d in await all_of(world)] == [DeliveryState.EXHAUSTED]
 
 
+async def test_leases_of_dead_notifiers_end_now(world: World) -> None:
+    """Those of the living go on."""
+    to = await destination(world)
+    await told_call(world)
+    await told_call(world)
+    dead, living = await claimed(world, to, "dead"), await claimed(world, to, "living")
+    assert sorted(await world.deliveries.holders()) == ["dead", "living"]
+
+    await world.deliveries.end_leases(["dead", "unknown"])
+    await world.deliveries.end_leases([])
+
+    assert await world.deliveries.requeue_expired(2) == 1
+    assert list(await world.deliveries.holders()) == ["living"]
+    assert (await claimed(world, to, "n3")).delivery.id == dead.delivery.id
+    await world.deliveries.renew(living, MINUTE)
+
+
 async def test_what_is_handed_back_burns_no_attempt(world: World) -> None:
     """A notifier that stops is nobody's failure."""
     to = await destination(world)

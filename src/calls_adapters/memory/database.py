@@ -52,6 +52,7 @@ class StoredDelivery:
     delivery: Delivery
     lease_until: datetime
     token: int = 0
+    worker: str = ""
     log: list[Attempt] = field(default_factory=list)
 
 

@@ -1,6 +1,6 @@
 """Destinations and the queue of deliveries in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -91,9 +91,17 @@ class MemoryDeliveries(Deliveries):
         attempt = stored.delivery.attempt - 1
         stored.delivery = replace(stored.delivery, state=DeliveryState.QUEUED, attempt=attempt, run_at=self._clock())
 
+    async def holders(self) -> Collection[str]:
+        return {stored.worker for stored in self._running()}
+
+    async def end_leases(self, workers: Collection[str]) -> None:
+        for stored in self._running():
+            if stored.worker in workers:
+                stored.lease_until = self._clock()
+
     async def requeue_expired(self, max_attempts: int) -> int:
         now = self._clock()
-        expired = [d for d in self._all() if d.delivery.state is DeliveryState.RUNNING and d.lease_until <= now]
+        expired = [stored for stored in self._running() if stored.lease_until <= now]
         for stored in expired:
             is_over = stored.delivery.attempt >= max_attempts
             state = DeliveryState.EXHAUSTED if is_over else DeliveryState.QUEUED
@@ -137,6 +145,9 @@ class MemoryDeliveries(Deliveries):
     def _all(self) -> Sequence[StoredDelivery]:
         return list(self._database.deliveries.values())
 
+    def _running(self) -> Sequence[StoredDelivery]:
+        return [stored for stored in self._all() if stored.delivery.state is DeliveryState.RUNNING]
+
     def _due(self) -> list[StoredDelivery]:
         now = self._clock()
         due = [d for d in self._all() if d.delivery.state is DeliveryState.QUEUED and d.delivery.run_at <= now]
@@ -144,6 +155,7 @@ class MemoryDeliveries(Deliveries):
 
     def _claimed(self, stored: StoredDelivery, worker: str, lease: timedelta) -> DeliveryClaim:
         stored.token += 1
+        stored.worker = worker
         stored.lease_until = self._clock() + lease
         attempt = stored.delivery.attempt + 1
         stored.delivery = replace(stored.delivery, state=DeliveryState.RUNNING, attempt=attempt)

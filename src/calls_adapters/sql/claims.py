@@ -3,13 +3,20 @@
 Such a table has the columns state, run_at, attempt, token, lease_owner and lease_until.
 """
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, null, select
+from sqlalchemy import ColumnElement, Select, Table, Update, bindparam, literal_column, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.tables import deliveries, jobs
+from calls_core.delivery import DeliveryClaim
 from calls_core.errors import LeaseLost
+from calls_core.job import Claim
+
+AnyClaim: TypeAlias = Claim | DeliveryClaim
 
 
 def queued(table: Table) -> ColumnElement[bool]:
@@ -41,12 +48,37 @@ def freed(state: str = "queued") -> dict[str, Any]:
     return {"state": state, "lease_owner": null(), "lease_until": null()}
 
 
-def held(table: Table, key: UUID, token: int) -> ColumnElement[bool]:
-    return (table.c.id == key) & (table.c.token == token) & running(table)
+def holders(table: Table) -> Select[str]:
+    """Return the question for the names of all that hold a lease."""
+    return select(table.c.lease_owner).where(running(table)).distinct()
 
 
-def require_held(what: str, worker: str, rows: int) -> None:
-    """Raise ``LeaseLost`` unless a write under a claim has met its row."""
+def leases_ended(table: Table, workers: Collection[str], database: Database) -> Update:
+    """Return the change that ends the leases of *workers* now."""
+    theirs = running(table) & table.c.lease_owner.in_(workers)
+    return update(table).where(theirs).values(lease_until=database.now())
+
+
+def held(claim: AnyClaim) -> ColumnElement[bool]:
+    """Return the condition, which every write of a worker carries, that the row is still held by *claim*."""
+    table, key = _row(claim)
+    return (table.c.id == key) & (table.c.token == claim.token) & running(table)
+
+
+async def lock(connection: AsyncConnection, claim: AnyClaim) -> None:
+    """Keep everybody else from claiming the row until the transaction ends."""
+    table, _ = _row(claim)
+    found = await connection.execute(select(table.c.id).where(held(claim)).with_for_update())
+    require_held(claim, len(found.all()))
+
+
+def require_held(claim: AnyClaim, rows: int) -> None:
+    """Raise ``LeaseLost`` unless a write under *claim* has met its row."""
     if rows == 0:
-        msg = f"{what} is not held by {worker} any more"
+        what, (_, key) = "job" if isinstance(claim, Claim) else "delivery", _row(claim)
+        msg = f"{what} {key} is not held by {claim.worker} any more"
         raise LeaseLost(msg)
+
+
+def _row(claim: AnyClaim) -> tuple[Table, UUID]:
+    return (jobs, claim.job.id) if isinstance(claim, Claim) else (deliveries, claim.delivery.id)

@@ -1,13 +1,23 @@
 """The queue of deliveries in a relational database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import and_, case, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from calls_adapters.sql.claims import chosen, freed, held, leased, queued, require_held, running
+from calls_adapters.sql.claims import (
+    chosen,
+    freed,
+    held,
+    holders,
+    leased,
+    leases_ended,
+    queued,
+    require_held,
+    running,
+)
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.fanning import delivery_row, fitting, insert_deliveries
 from calls_adapters.sql.rows import attempt_from, attempt_row, delivery_from, destination_from, event_from
@@ -90,13 +100,23 @@ class SqlDeliveries(Deliveries):
             "run_at": deliveries.c.run_at if is_over else self._database.now(ending.delay),
         }
         async with self._database.write() as connection:
-            done = await connection.execute(update(deliveries).where(_held(claim)).values(changes))
-            _require_held(claim, done.rowcount)
+            done = await connection.execute(update(deliveries).where(held(claim)).values(changes))
+            require_held(claim, done.rowcount)
             await connection.execute(insert(attempts).values(attempt_row(claim, attempt)))
             await self._note(connection, claim.delivery.destination_id, ending, is_good=attempt.is_accepted)
 
     async def hand_back(self, claim: DeliveryClaim) -> None:
         await self._write(claim, freed() | {"attempt": deliveries.c.attempt - 1, "run_at": self._now()})
+
+    async def holders(self) -> Collection[str]:
+        async with self._database.one() as connection:
+            return (await connection.scalars(holders(deliveries))).all()
+
+    async def end_leases(self, workers: Collection[str]) -> None:
+        if not workers:
+            return
+        async with self._database.change() as connection:
+            await connection.execute(leases_ended(deliveries, workers, self._database))
 
     async def requeue_expired(self, max_attempts: int) -> int:
         is_over = deliveries.c.attempt >= max_attempts
@@ -161,8 +181,8 @@ class SqlDeliveries(Deliveries):
 
     async def _write(self, claim: DeliveryClaim, changes: dict[str, Any]) -> None:
         async with self._database.change() as connection:
-            done = await connection.execute(update(deliveries).where(_held(claim)).values(changes))
-        _require_held(claim, done.rowcount)
+            done = await connection.execute(update(deliveries).where(held(claim)).values(changes))
+        require_held(claim, done.rowcount)
 
     async def _note(self, connection: AsyncConnection, key: DestinationId, ending: Ending, *, is_good: bool) -> None:
         """Write how the destination does, only when that has changed: its row is one for all its deliveries."""
@@ -180,11 +200,3 @@ class SqlDeliveries(Deliveries):
         if done.rowcount and (event := ending.event):
             row = {"id": event.id, "type": event.type.value, "occurred_at": event.occurred_at, "destination_id": key}
             await connection.execute(insert(events).values(row))
-
-
-def _held(claim: DeliveryClaim) -> Any:  # noqa: ANN401 (a condition)
-    return held(deliveries, claim.delivery.id, claim.token)
-
-
-def _require_held(claim: DeliveryClaim, rows: int) -> None:
-    require_held(f"delivery {claim.delivery.id}", claim.worker, rows)

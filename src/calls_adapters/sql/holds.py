@@ -34,10 +34,12 @@ class SqlHolds(Holds):
             raise UploadExpired(msg)
 
     async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
-        chosen = self._ended(_claimable, limit).with_for_update(skip_locked=True)
+        # Apart, so that it is done once: PostgreSQL may run what stands in IN for every row, and find others each time.
+        taken = self._ended(_claimable, limit).with_for_update(skip_locked=True).cte("taken")
         again = {"doomed": True, "until": self._database.now(again_after)}
         async with self._database.change() as connection:
-            statement = update(holds).where(holds.c.key.in_(chosen)).values(again).returning(holds.c.key)
+            this = holds.c.key.in_(select(taken.c.key))
+            statement = update(holds).where(this).values(again).returning(holds.c.key)
             return (await connection.scalars(statement)).all()
 
     async def doomed(self, limit: int) -> Sequence[str]:

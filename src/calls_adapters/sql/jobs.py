@@ -3,14 +3,24 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, insert, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from calls_adapters.sql.claims import (
+    chosen,
+    freed,
+    held,
+    holders,
+    leased,
+    leases_ended,
+    lock,
+    queued,
+    require_held,
+    running,
+)
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
-from calls_adapters.sql.leases import held, lock, require_held
 from calls_adapters.sql.rows import claim_from, copy_row, storable
 from calls_adapters.sql.speech import store_words
 from calls_adapters.sql.tables import LIVE, holds, jobs, recordings
@@ -33,9 +43,8 @@ from calls_core.ports import Acceptance, JobQueue, Stemmer
 from calls_core.recording import Recording, RecordingId, StepStatus, StoredCopy
 from calls_core.spoken import indexed
 
-# Written out, not bound: SQLite finds its partial indexes by the text.
-_queued = jobs.c.state == literal_column("'queued'")
-_running = jobs.c.state == literal_column("'running'")
+_queued = queued(jobs)
+_running = running(jobs)
 _used_up = jobs.c.attempt >= jobs.c.max_attempts
 _URGENCY: Final = (jobs.c.run_at, jobs.c.id)
 
@@ -48,9 +57,9 @@ class SqlJobQueue(JobQueue):
         self._stemmer = stemmer
         # The most frequent question of all, put together once.
         due = _due(database.moment("now"))
-        self._claim_any = self._leasing(_chosen(due, 1, *_URGENCY), attempt=jobs.c.attempt + 1)
+        self._claim_any = self._leasing(due, *_URGENCY, attempt=jobs.c.attempt + 1)
         named = due & (jobs.c.id == bindparam("wanted"))
-        self._claim_named = self._leasing(_chosen(named, 1, *_URGENCY), attempt=jobs.c.attempt + 1)
+        self._claim_named = self._leasing(named, *_URGENCY, attempt=jobs.c.attempt + 1)
 
     async def claim(self, worker: str, lease: timedelta, job_id: JobId | None = None) -> Claim | None:
         if job_id is None:
@@ -67,7 +76,7 @@ class SqlJobQueue(JobQueue):
             (_queued & _used_up, jobs.c.run_at),
             (ended, jobs.c.lease_until),
         ):
-            if claim := await self._lease(self._leasing(_chosen(hopeless, 1, order)), worker, lease):
+            if claim := await self._lease(self._leasing(hopeless, order), worker, lease):
                 return claim
         return None
 
@@ -119,7 +128,7 @@ class SqlJobQueue(JobQueue):
                 ended_it = await finish_at_once(connection, now, claim, call, recording, events, fresh, words)
                 require_held(claim, int(ended_it))
             return
-        ended = {"state": "done", "lease_owner": null(), "lease_until": null(), "finished_at": self._database.now()}
+        ended = freed("done") | {"finished_at": self._database.now()}
         async with self._database.write() as connection:
             done = await connection.execute(update(jobs).where(held(claim)).values(ended))
             require_held(claim, done.rowcount)
@@ -140,7 +149,7 @@ class SqlJobQueue(JobQueue):
         return indexed(transcript.text, self._stemmer.stem) if transcript and is_fresh else None
 
     async def put_back(self, claim: Claim, delay: timedelta, reason: Reason | None, *, burn_attempt: bool) -> None:
-        changes: dict[str, object] = {**_free(), "run_at": self._database.now(delay)}
+        changes: dict[str, object] = freed() | {"run_at": self._database.now(delay)}
         if not burn_attempt:
             changes |= {"attempt": jobs.c.attempt - 1, "deferrals": jobs.c.deferrals + (1 if reason else 0)}
         if reason is not None:
@@ -151,20 +160,19 @@ class SqlJobQueue(JobQueue):
 
     async def holders(self) -> Collection[str]:
         async with self._database.one() as connection:
-            return (await connection.scalars(select(jobs.c.lease_owner).where(_running).distinct())).all()
+            return (await connection.scalars(holders(jobs))).all()
 
     async def end_leases(self, workers: Collection[str]) -> None:
         if not workers:
             return
-        ended = update(jobs).where(_running, jobs.c.lease_owner.in_(workers)).values(lease_until=self._database.now())
         async with self._database.change() as connection:
-            await connection.execute(ended)
+            await connection.execute(leases_ended(jobs, workers, self._database))
 
     async def requeue_expired(self, delay: timedelta = timedelta(0)) -> int:
         now = self._database.now()
         expired = _running & (jobs.c.lease_until <= now) & (jobs.c.deadline_at > now) & ~_used_up
         # The old owner is fenced off at once, not only when somebody claims the job.
-        changes = {**_free(), "run_at": self._database.now(delay), "token": jobs.c.token + 1}
+        changes = freed() | {"run_at": self._database.now(delay), "token": jobs.c.token + 1}
         async with self._database.change() as connection:
             return (await connection.execute(update(jobs).where(expired).values(changes))).rowcount
 
@@ -172,8 +180,8 @@ class SqlJobQueue(JobQueue):
         now = self._database.now()
         silent = or_(jobs.c.announced_at.is_(None), jobs.c.announced_at <= self._database.now(-again_after))
         # Apart, so that it is done once: PostgreSQL may run what stands in IN for every row, and find others each time.
-        chosen = _chosen(_due(now) & silent, limit, *_URGENCY).cte("chosen")
-        statement = update(jobs).where(jobs.c.id.in_(select(chosen.c.id))).values(announced_at=now)
+        taken = chosen(jobs, _due(now) & silent, limit, *_URGENCY).cte("taken")
+        statement = update(jobs).where(jobs.c.id.in_(select(taken.c.id))).values(announced_at=now)
         async with self._database.change() as connection:
             rows = (await connection.execute(statement.returning(jobs.c.run_at, jobs.c.id))).all()
         return [JobId(job_id) for _run_at, job_id in sorted((run_at, job_id) for run_at, job_id in rows)]
@@ -189,15 +197,12 @@ class SqlJobQueue(JobQueue):
             oldest: datetime | None = await connection.scalar(select(func.min(jobs.c.created_at)).where(LIVE))
         return oldest
 
-    def _leasing(self, chosen: Select[tuple[UUID]], **raised: ColumnElement[int]) -> ReturningUpdate[Any]:
-        changes = {
-            "state": "running",
-            "token": jobs.c.token + 1,
-            "lease_owner": bindparam("worker", type_=jobs.c.lease_owner.type),
-            "lease_until": self._database.moment("until"),
-            **raised,
-        }
-        return update(jobs).where(jobs.c.id == chosen.scalar_subquery()).values(changes).returning(*jobs.c)
+    def _leasing(
+        self, fits: ColumnElement[bool], *order: ColumnElement[Any], **raised: ColumnElement[int]
+    ) -> ReturningUpdate[Any]:
+        first = chosen(jobs, fits, 1, *order).scalar_subquery()
+        changes = leased(jobs, self._database, **raised)
+        return update(jobs).where(jobs.c.id == first).values(changes).returning(*jobs.c)
 
     async def _lease(
         self, statement: ReturningUpdate[Any], worker: str, lease: timedelta, **given: JobId
@@ -210,11 +215,3 @@ class SqlJobQueue(JobQueue):
 
 def _due(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     return _queued & (jobs.c.run_at <= now) & (jobs.c.deadline_at > now) & ~_used_up
-
-
-def _chosen(fits: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> Select[tuple[UUID]]:
-    return select(jobs.c.id).where(fits).order_by(*order).limit(limit).with_for_update(skip_locked=True)
-
-
-def _free() -> dict[str, object]:
-    return {"state": "queued", "lease_owner": null(), "lease_until": null()}

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from calls_adapters.sql.claims import lock
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.leases import lock
 from calls_adapters.sql.tables import jobs, recordings, step_parts
 from calls_adapters.sql.writing import overwriting
 from calls_core.job import Claim, JobId

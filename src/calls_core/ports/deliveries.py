@@ -1,7 +1,7 @@
 """Destinations at rest, and the queue of what must be delivered to them."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NewType, Protocol
 
@@ -81,6 +81,14 @@ class Deliveries(Protocol):
     @abstractmethod
     async def hand_back(self, claim: DeliveryClaim) -> None:
         """Queue it again at once, its attempt given back: the notifier is stopping."""
+
+    @abstractmethod
+    async def holders(self) -> Collection[str]:
+        """Return the names of the notifiers that hold a lease."""
+
+    @abstractmethod
+    async def end_leases(self, workers: Collection[str]) -> None:
+        """Make the leases that *workers* hold end now, since they are dead."""
 
     @abstractmethod
     async def requeue_expired(self, max_attempts: int) -> int:
