@@ -96,7 +96,7 @@ from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_core.use_cases.run_step import RunStep
-from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
+from calls_core.use_cases.tell_events import EventsKept, FollowEvents, ForgetEvents, ReadEvents, TellEvents
 from calls_http.callbacks import CallbackGuard
 from calls_http.docs_pages import installed_version
 
@@ -114,6 +114,7 @@ class UseCases(Provider):
         EraseCall,
         ExportCalls,
         FollowEvents,
+        ForgetEvents,
         GetCall,
         GetRecording,
         IngestCall,
@@ -227,6 +228,10 @@ class Adapters(Provider):
     @provide
     def retry_plan(self, settings: Settings) -> RetryPlan:
         return RetryPlan(settings.webhook_retry_scale)
+
+    @provide
+    def events_kept(self, settings: Settings) -> EventsKept:
+        return EventsKept(timedelta(days=settings.events_keep_days))
 
     @provide
     def limits(self, settings: Settings) -> UploadLimits:

@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_allow_cidrs: str = ""
     webhook_retry_scale: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     webhook_timeout_sec: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 20.0
+    events_keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
     export_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 7
     export_max_bytes: Positive = 50 * 1024**3
     retention_days_audio: Positive | None = None

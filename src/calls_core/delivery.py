@@ -62,6 +62,10 @@ class DeliveryState(StrEnum):
     EXHAUSTED = "exhausted"
 
 
+WAITING: Final = frozenset({DeliveryState.HELD, DeliveryState.QUEUED, DeliveryState.RUNNING})
+"""The states in which the event must still go there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationDetails:
     """What an operator says of a destination. No *event_types* means all of them."""

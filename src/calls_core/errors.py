@@ -396,6 +396,12 @@ class UploadExpired(CallsError):
     code = "upload-expired"
 
 
+class EventsForgotten(CallsError):
+    """The events after this cursor are not kept any more."""
+
+    code = "events-forgotten"
+
+
 class PresignedUrlsUnavailable(CallsError):
     """Recordings are not kept in S3 here."""
 

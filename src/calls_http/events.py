@@ -46,24 +46,27 @@ class Streaming:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@get("/events", operation_class=operation(), responses=problems(), summary="Read events")
+@get("/events", operation_class=operation(), responses=problems(410), summary="Read events")
 async def list_events(
     read: FromDishka[ReadEvents],
     after: Cursor = None,
     limit: Annotated[int, QueryParameter(schema_extra={"minimum": 1, "maximum": EVENTS_LIMIT})] = 100,
 ) -> wire.EventPage:
-    """Every event in one order that never changes, from the first. What `next_cursor` says goes into `after`."""
-    position = _position("after", after) or 0
+    """Every event in one order that never changes, from the first that is kept. What `next_cursor` says goes into
+    `after`; `events-forgotten` says that events after it are not kept any more."""
+    position = _position("after", after)
     if not 1 <= limit <= EVENTS_LIMIT:
         why = f"must be from 1 to {EVENTS_LIMIT}"
         raise InvalidQuery(f"limit: {why}", [FieldError("/limit", why)])
+    if position is None:
+        position = await read.first()
     return wire.EventPage.of(await read(position, limit), position)
 
 
 @get(
     "/events/stream",
     operation_class=operation(contents={200: {"text/event-stream": MESSAGE}}),
-    responses=problems(),
+    responses=problems(410),
     response_description="Server-Sent Events, until either side hangs up.",
     summary="Follow events",
 )
@@ -82,6 +85,7 @@ async def stream_events(
     position = next((place for place in asked if place is not None), None)
     if position is None:
         position = await read.latest()
+    await read.require_kept(position)
     return StreamedResponse(
         _lent(messages(follow(position), request.app.state[STREAMING])),
         media_type="text/event-stream",

@@ -313,6 +313,28 @@ async def test_an_erased_call_is_delivered_no_more(world: World) -> None:
         await world.deliveries.conclude(claim, attempt(world), DONE)
 
 
+async def test_events_are_forgotten_when_nobody_waits_for_them(world: World) -> None:
+    """With their deliveries and the log; what is queued, running or held keeps its event."""
+    to = await destination(world)
+    by_hand = await destination(world, mode=DeliveryMode.BY_HAND, event_types=(EventType.CALL_READY,))
+    for _ in range(3):
+        await told_call(world)
+    done, running = [await claimed(world, to) for _ in range(2)]
+    await world.deliveries.conclude(done, attempt(world), DONE)
+    later = world.clock.now + MINUTE
+
+    assert await world.feed.forget(later, 100) == 1
+    with pytest.raises(DeliveryNotFound):
+        await world.deliveries.get(done.delivery.id)
+    left = [delivery.id for delivery in await all_of(world)]
+    assert (running.delivery.id in left, len(left)) == (True, 2)
+
+    await world.deliveries.conclude(running, attempt(world, REFUSED), Ending(state=DeliveryState.EXHAUSTED))
+    await world.destinations.remove(by_hand.id)
+    assert await world.feed.forget(later, 100) == 1
+    assert [d.state for d in await all_of(world)] == [DeliveryState.QUEUED]
+
+
 def test_no_adapter_is_left_out() -> None:
     """Every adapter of the ports is held to this contract."""
     assert set(Destinations.__subclasses__()) == {MemoryDestinations, SqlDestinations}

@@ -10,7 +10,7 @@ from calls_adapters.sql import SqlEventFeed
 from calls_core.events import Event, EventType
 from calls_core.ports import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.use_cases.tell_events import TellEvents
-from tests.contracts.worlds import World
+from tests.contracts.worlds import MINUTE, World
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +113,26 @@ async def test_a_reader_misses_nothing_that_is_told_meanwhile(world: World) -> N
     assert {entry.told.event.call_id for entry in seen} == {call.id for call in await writing}
     assert seen == await read_all(world.feed, start)
     assert len(seen) == 40
+
+
+async def test_old_events_are_forgotten(world: World) -> None:
+    """Oldest first and some at a time; the feed knows where it begins, and what was not told yet stays."""
+    for _ in range(3):
+        await world.added()
+    await told(world)
+    old = [entry.position for entry in (await read_all(world.feed))[-3:]]
+    world.clock.advance(MINUTE)
+    await world.added()
+    begins = await world.feed.begins_after()
+
+    assert await world.feed.forget(world.clock.now - MINUTE, 100) == 0
+    assert await world.feed.begins_after() == begins
+    assert await world.feed.forget(world.clock.now, 2) == 2
+    assert await world.feed.begins_after() == old[1]
+    assert [entry.position for entry in await read_all(world.feed, old[0])] == old[2:]
+    world.clock.advance(MINUTE)
+    assert await world.feed.forget(world.clock.now, 100) == 1
+    assert await told(world) == 1
 
 
 def test_no_adapter_is_left_out() -> None:

@@ -101,3 +101,21 @@ async def test_an_idle_stream_says_that_it_lives() -> None:
     assert [await anext(stream) for _ in range(3)] == [b"retry: 3000\n\n", b":\n\n", b":\n\n"]
     life.stopping.set()
     assert [piece async for piece in stream] == []
+
+
+async def test_a_cursor_older_than_what_is_kept_is_told_so(client: Client, memory: MemoryService) -> None:
+    """Nobody misses events without knowing; without a cursor, the feed begins with what is there."""
+    await processed(client, memory)
+    second = (await client.get("/events")).json()["items"][1]["cursor"]
+    assert await memory.feed.forget(datetime(2999, 1, 1, tzinfo=UTC), 2) == 2
+
+    for path, options in (
+        ("/events?after=0", {}),
+        ("/events/stream?after=1", {}),
+        ("/events/stream", {"headers": {"Last-Event-ID": "1"}}),
+    ):
+        refused = await client.get(path, **options)
+        assert (refused.status_code, refused.json()["type"]) == (410, "urn:calls:problem:events-forgotten")
+    kept = [event["type"] for event in (await client.get("/events")).json()["items"]]
+    assert kept == ["call.ready"]
+    assert (await client.get("/events", params={"after": second})).status_code == 200

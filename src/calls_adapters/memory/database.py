@@ -98,6 +98,7 @@ class MemoryDatabase:
     uploads: dict[UploadId, Upload] = field(default_factory=dict)
     intake: IntakeState = field(default_factory=IntakeState)
     feed: list[FeedEntry] = field(default_factory=list)
+    feed_begins_after: int = 0
     last_position: int = 0
     exports: dict[ExportId, StoredExport] = field(default_factory=dict)
     users: dict[UserId, User] = field(default_factory=dict)

@@ -1,9 +1,11 @@
 """The feed of events in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from calls_adapters.memory.database import MemoryDatabase
 from calls_adapters.memory.deliveries import fan_out
+from calls_core.delivery import WAITING
 from calls_core.events import Event
 from calls_core.ports import Clock, EventFeed, FeedEntry, Told
 
@@ -27,6 +29,21 @@ class MemoryEventFeed(EventFeed):
 
     async def after(self, position: int, limit: int) -> Sequence[FeedEntry]:
         return [entry for entry in self._database.feed if entry.position > position][:limit]
+
+    async def begins_after(self) -> int:
+        return self._database.feed_begins_after
+
+    async def forget(self, until: datetime, limit: int) -> int:
+        database = self._database
+        waits = {d.delivery.event.id for d in database.deliveries.values() if d.delivery.state in WAITING}
+        old = [e for e in database.feed if e.told.event.occurred_at < until and e.told.event.id not in waits]
+        gone = sorted(old, key=lambda entry: entry.told.event.occurred_at)[:limit]
+        ids = {entry.told.event.id for entry in gone}
+        database.feed = [entry for entry in database.feed if entry not in gone]
+        database.events = [event for event in database.events if event.id not in ids]
+        database.deliveries = {k: d for k, d in database.deliveries.items() if d.delivery.event.id not in ids}
+        database.feed_begins_after = max([database.feed_begins_after, *(entry.position for entry in gone)])
+        return len(gone)
 
     async def latest(self) -> int:
         return self._database.last_position

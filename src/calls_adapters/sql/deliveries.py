@@ -168,7 +168,9 @@ class SqlDeliveries(Deliveries):
         while True:
             async with self._database.write() as connection:
                 batch = missing.where(events.c.position > position).order_by(events.c.position).limit(BATCH)
-                rows = (await connection.execute(batch)).mappings().all()
+                # None of them may be forgotten before its delivery is there.
+                kept = batch.with_for_update(read=True, key_share=True, skip_locked=True, of=events)
+                rows = (await connection.execute(kept)).mappings().all()
                 now = await connection.scalar(select(self._now()))
                 drafts = [delivery_row(destination, event_from(row), now) for row in rows]
                 made += await insert_deliveries(self._database, connection, drafts)

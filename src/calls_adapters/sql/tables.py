@@ -242,6 +242,7 @@ jobs: Final = Table(
 """The queue of record. At most one job of a call is not done."""
 
 UNTOLD: Final = text("position IS NULL")
+TOLD: Final = text("position IS NOT NULL")
 
 events: Final = Table(
     "events",
@@ -255,6 +256,7 @@ events: Final = Table(
     Column("body", Text, info={"later": True}),
     Index(None, "call_id"),
     Index(None, "position", unique=True),
+    Index("ix_events_occurred_at", "occurred_at", postgresql_where=TOLD, sqlite_where=TOLD),
     Index("ix_events_untold", "id", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
 )
 """Without a foreign key: that a call was deleted is told when it is gone. Columns that are filled in *later* are so by
@@ -265,8 +267,10 @@ feed: Final = Table(
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
     Column("last", BigInteger, nullable=False),
+    Column("forgotten", BigInteger, nullable=False, server_default="0"),
 )
-"""The last place that was given: apart from ``events``, for the event that had it may have been erased. Whoever gives
+"""The last place that was given, and the last that was cleared away again when its event was old: apart from
+``events``, for the event that had it may have been erased. Whoever gives
 places holds this row locked until its transaction has ended, so that places become visible in their order."""
 
 destinations: Final = Table(

@@ -247,7 +247,10 @@ def events(
 
         async with opened() as container:
             read = await container.get(ReadEvents)
-            position = after if after is not None else await read.latest() if follow else 0
+            position = after
+            if position is None:
+                position = await (read.latest() if follow else read.first())
+            await read.require_kept(position)
             if follow:
                 async for entries in (await container.get(FollowEvents))(position):
                     _print_json([wire.Event.of(entry) for entry in entries])

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from calls_core.events import Event
@@ -46,6 +47,15 @@ class EventFeed(Protocol):
     @abstractmethod
     async def after(self, position: int, limit: int) -> Sequence[FeedEntry]:
         """Return the entries after *position*, in order."""
+
+    @abstractmethod
+    async def begins_after(self) -> int:
+        """Return the last place that was cleared by ``forget``; 0 before the first."""
+
+    @abstractmethod
+    async def forget(self, until: datetime, limit: int) -> int:
+        """Remove at most *limit* told events that happened before *until*, oldest first, with their deliveries and the
+        log of these; not one that has a delivery held, queued or running. Return how many that were."""
 
     @abstractmethod
     async def latest(self) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from calls_core.ports import Exports, WorkerIsDead
 from calls_core.use_cases.build_export import BuildExport
+from calls_core.use_cases.tell_events import ForgetEvents
 
 BATCH: Final = 100
 
@@ -18,6 +19,7 @@ class KeepHouse:
 
     exports: Exports
     build: BuildExport
+    forget_events: ForgetEvents
     is_dead: WorkerIsDead
 
     async def __call__(self) -> None:
@@ -25,3 +27,5 @@ class KeepHouse:
         await self.build.give_up()
         if removed := await self.exports.remove_expired(BATCH):
             _log.info("%d exports have expired", removed)
+        if forgotten := await self.forget_events():
+            _log.info("%d events were old enough to be forgotten", forgotten)

@@ -5,14 +5,19 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NewType
 
-from calls_core.errors import NotFound, Unavailable
+from calls_core.errors import EventsForgotten, NotFound, Unavailable
 from calls_core.events import Event
 from calls_core.faultpoint import faultpoint
-from calls_core.ports import EventBodies, EventFeed, FeedEntry, Told
+from calls_core.ports import Clock, EventBodies, EventFeed, FeedEntry, Told
+
+EventsKept = NewType("EventsKept", timedelta)
+"""How long events are kept."""
 
 BATCH: Final = 100
+FORGET_AT_ONCE: Final = 200
+FORGET_ROUNDS: Final = 20
 LOOK_EVERY: Final = timedelta(seconds=1)
 
 _log = logging.getLogger("calls.events")
@@ -57,8 +62,24 @@ class ReadEvents:
     feed: EventFeed
 
     async def __call__(self, position: int, limit: int) -> Sequence[FeedEntry]:
-        """Return the entries after *position*."""
-        return await self.feed.after(position, limit)
+        """Return the entries after *position*.
+
+        Raises:
+            EventsForgotten: some of them are gone.
+        """
+        entries = await self.feed.after(position, limit)
+        await self.require_kept(position)
+        return entries
+
+    async def first(self) -> int:
+        """Return the place after which the feed begins."""
+        return await self.feed.begins_after()
+
+    async def require_kept(self, position: int) -> None:
+        """Raise ``EventsForgotten`` unless every event after *position* is kept, but for those of erased calls."""
+        if position < await self.feed.begins_after():
+            msg = "events after this cursor are not kept any more; look at the calls, then read without a cursor"
+            raise EventsForgotten(msg)
 
     async def latest(self) -> int:
         return await self.feed.latest()
@@ -101,3 +122,23 @@ class FollowEvents:
             self._latest = await self.feed.latest()
         except Unavailable as error:
             _log.warning("the feed cannot be read: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetEvents:
+    """Remove events that are old enough, with their deliveries, in small steps: no step keeps others waiting for long,
+    and one call does not go on for ever. What still waits for a receiver, or for somebody to release it, stays."""
+
+    feed: EventFeed
+    kept: EventsKept
+    clock: Clock
+
+    async def __call__(self) -> int:
+        """Return how many that were."""
+        total = 0
+        for _ in range(FORGET_ROUNDS):
+            number = await self.feed.forget(self.clock() - self.kept, FORGET_AT_ONCE)
+            total += number
+            if number < FORGET_AT_ONCE:
+                break
+        return total

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from calls_adapters.snowball import SnowballStemmer
-from calls_adapters.sql import Database, SqlCallSearch, SqlHolds, SqlJobQueue
+from calls_adapters.sql import Database, SqlCallSearch, SqlEventFeed, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import CallStatus
 from calls_core.job import JobId
@@ -122,6 +122,12 @@ async def test_expired_holds_are_found_by_their_end(database: Database, plans: P
     await asyncio.gather(*(SqlHolds(database).hold(str(number), MINUTE) for number in range(20)))
 
     assert "holds" in (await plans(SqlHolds(database).expired(10, MINUTE)))[0]
+
+
+async def test_old_events_are_found_by_their_age(database: Database, plans: Plans) -> None:
+    """Most sweeps find none, and must not read the feed to see that."""
+    for plan in await plans(SqlEventFeed(database).forget(datetime(2000, 1, 1, tzinfo=UTC), 10)):
+        assert "ix_events_occurred_at" in plan
 
 
 async def test_search_has_an_index_for_each_filter(database: Database, plans: Plans) -> None:
