@@ -17,7 +17,7 @@ from tests.servers.service import Service
 PATIENCE_MS = 10_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox", "--mute-audio"])

@@ -16,7 +16,7 @@ from calls_app.fake_ai.service import FakeAi
 from calls_core.errors import AiUnavailable, Reason
 from calls_core.findings import Transcript, faults
 from calls_core.hookspecs import AiService
-from calls_core.use_cases.run_step import Retry
+from calls_core.use_cases.run_step import Failed, Retry
 from tests.audio_files import Samples
 from tests.unit.ai.conftest import KEY, Desk, spoken
 
@@ -160,7 +160,7 @@ async def test_without_a_signal_it_says_what_it_needs() -> None:
     desk = Desk("http://127.0.0.1:1/v1", DIALOGUE)
     desk.findings = {}
     outcome = await desk.attempt()
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Failed)
     assert outcome.reason.code == "needs-failed-step"
     assert "put signal into ANALYZERS" in outcome.reason.detail
 
