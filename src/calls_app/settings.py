@@ -17,6 +17,7 @@ ENV_FILE: Final = Path(".env")
 
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 
 
 class SettingsError(ValueError):
@@ -80,8 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
     export_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 7
     export_max_bytes: Positive = 50 * 1024**3
-    retention_days_audio: Positive | None = None
-    retention_days_calls: Positive | None = None
+    retention_days_audio: Days | None = None
+    retention_days_transcripts: Days | None = None
+    retention_days_calls: Days | None = None
     otel_exporter_otlp_endpoint: str = ""
 
     @property
@@ -166,12 +168,6 @@ S3_MAX_BYTES: Final = 10_000 * 8 * 1024**2
 SECRET_MIN: Final = 32
 SECRET_NEEDED: Final = "is needed, the same for every process; make one by: openssl rand -hex 32"  # noqa: S105 (a sentence)
 
-NOT_YET: Final[Mapping[str, str]] = {
-    "retention_days_audio": "retention is not part of this release; leave it empty",
-    "retention_days_calls": "retention is not part of this release; leave it empty",
-}
-"""Settings that promise something this release cannot do: better no start than a wrong belief."""
-
 
 def read_environment(environ: Mapping[str, str], env_file: Path = ENV_FILE) -> dict[str, str]:
     """Return our variables from *environ* and *env_file*; the environment wins.
@@ -222,9 +218,6 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
 
 
 def _refuse_what_cannot_work(settings: Settings) -> None:
-    for field, why in NOT_YET.items():
-        if getattr(settings, field):
-            raise SettingsError(f"{field.upper()}: {why}")
     for field, schemes in BROKERS.items():
         if (url := getattr(settings, field)) and url.partition("://")[0] not in schemes:
             raise SettingsError(f"{field.upper()}: must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")

@@ -26,6 +26,12 @@ class Action(StrEnum):
     DOWNLOADED = "recording.downloaded"
     EXPORTED = "calls.exported"
     EXPORT_DOWNLOADED = "export.downloaded"
+    TRANSCRIPT_READ = "transcript.read"
+    HELD = "call.held"
+    HOLD_LIFTED = "call.hold_lifted"
+    AUDIO_EXPIRED = "recording.audio_expired"
+    TRANSCRIPT_EXPIRED = "recording.transcript_expired"
+    ERASURE_ORDERED = "number.erasure_ordered"
     CALL_DELETED = "call.deleted"
     """Written by the repository, in the transaction that erases the call."""
 

@@ -111,12 +111,21 @@ class CallDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegalHold:
+    """Why a call must not be erased, since when, and who said so."""
+
+    reason: str
+    since: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A phone call.
 
     Immutable: every change returns a new ``Call``, so a half-changed one cannot exist and two calls are equal when
     their fields are. *version* counts the saved changes; a writer that read an older one is refused. *found_tags* are
-    those that analyzers found; the given ones, in *details*, never change.
+    those that analyzers found; the given ones, in *details*, never change. A *hold* comes and goes without a version.
     """
 
     id: CallId
@@ -129,6 +138,7 @@ class Call:
     failure: Reason | None = None
     found_tags: tuple[str, ...] = ()
     version: int = 0
+    hold: LegalHold | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@
     |   |-- NoTranscript
     |   |-- NotRedacted
     |   |-- ExportNotFound
+    |   |-- ErasureNotFound
     |   |-- UserNotFound
     |   `-- ApiKeyNotFound
     |-- Conflict
@@ -35,6 +36,7 @@
     |   |-- UploadConflict
     |   |-- LeaseLost
     |   |-- ExportNotReady
+    |   |-- CallOnHold
     |   |-- UsernameTaken
     |   |-- LastAdmin
     |   `-- AccountsOff
@@ -45,6 +47,9 @@
     |-- TooManyAttempts
     |-- AnswerAwaited
     |-- UploadExpired
+    |-- Expired
+    |   |-- AudioExpired
+    |   `-- TranscriptExpired
     |-- PresignedUrlsUnavailable
     |-- Unavailable
     |   |-- RepositoryUnavailable
@@ -248,6 +253,12 @@ class NotRedacted(NotFound):
     code = "not-redacted"
 
 
+class ErasureNotFound(NotFound):
+    """There is no such erasure."""
+
+    code = "erasure-not-found"
+
+
 class ExportNotFound(NotFound):
     """There is no such export."""
 
@@ -318,6 +329,12 @@ class LeaseLost(Conflict):
     """Another worker holds the job by now."""
 
     code = "lease-lost"
+
+
+class CallOnHold(Conflict):
+    """The call is on a legal hold."""
+
+    code = "legal-hold"
 
 
 class ExportNotReady(Conflict):
@@ -400,6 +417,24 @@ class EventsForgotten(CallsError):
     """The events after this cursor are not kept any more."""
 
     code = "events-forgotten"
+
+
+class Expired(CallsError):
+    """It was too old to be kept."""
+
+    code = "expired"
+
+
+class AudioExpired(Expired):
+    """The audio was too old to be kept."""
+
+    code = "audio-expired"
+
+
+class TranscriptExpired(Expired):
+    """What was said was too old to be kept."""
+
+    code = "transcript-expired"
 
 
 class PresignedUrlsUnavailable(CallsError):

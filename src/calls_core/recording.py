@@ -10,6 +10,7 @@ from uuid import UUID
 
 from calls_core.errors import (
     AnalyzerMissing,
+    AudioExpired,
     EmptyRecording,
     NeedsFailedStep,
     Reason,
@@ -109,7 +110,7 @@ class Recording:
 
     *storage_key* names the bytes in the recording storage and is random; *filename* is what the client called the
     file, cleaned of what would hurt a terminal or a header, and is never a path. *redacted_copy* is silent where not
-    everybody may listen.
+    everybody may listen. What was *removed* was too old to be kept.
     """
 
     id: RecordingId
@@ -124,6 +125,18 @@ class Recording:
     steps: tuple[Step, ...] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict)
     redacted_copy: StoredCopy | None = None
+    audio_removed_at: datetime | None = None
+    transcript_removed_at: datetime | None = None
+
+    def require_audio(self) -> None:
+        """Return if the audio is still there.
+
+        Raises:
+            AudioExpired: it was too old to be kept.
+        """
+        if self.audio_removed_at is not None:
+            when = f"{self.audio_removed_at:%Y-%m-%d}"
+            raise AudioExpired(f"the audio of call {self.call_id} was removed on {when}: it is not kept for longer")
 
     @property
     def signal(self) -> Signal | None:

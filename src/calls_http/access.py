@@ -44,7 +44,7 @@ SUCCESSES: Final = range(200, 300)
 SITTING_SEC: Final = 600.0
 """A player asks for range after range: within this time, one entry tells of all of them."""
 
-IN_SITTINGS: Final = frozenset({Action.LISTENED, Action.EXPORT_DOWNLOADED})
+IN_SITTINGS: Final = frozenset({Action.LISTENED, Action.EXPORT_DOWNLOADED, Action.TRANSCRIPT_READ})
 Sitting: TypeAlias = tuple[Actor, Action, str]
 """Who does what, on which path."""
 

@@ -23,6 +23,7 @@ from calls_http.edge import Edge, Lingering
 from calls_http.events import STREAMING, Streaming, events_router
 from calls_http.export import export_router
 from calls_http.exports import exports_router
+from calls_http.governance import governance_router
 from calls_http.health import HealthChecks, health_router
 from calls_http.ingest import ingest_router
 from calls_http.metrics import Expose, metrics_router
@@ -65,6 +66,7 @@ def litestar_app(
             calls_router,
             export_router,
             exports_router,
+            governance_router,
             events_router,
             webhooks_router,
             deliveries_router,

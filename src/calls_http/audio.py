@@ -36,7 +36,7 @@ def _operation_id(_handler: object, method: str, _path: object) -> str:
         contents={200: AUDIO, 206: AUDIO, 304: None},
         headers={200: HEADERS, 206: PARTIAL},
     ),
-    responses=problems(404, 416),
+    responses=problems(404, 410, 416),
     response_description="The audio as it was uploaded.",
     summary="Listen to a recording",
 )

@@ -70,7 +70,7 @@ async def list_calls(
     return wire.CallPage.of(await search(wanted, page, hearing.of(request.user)))
 
 
-@delete("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Delete a call")
+@delete("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404, 409), summary="Delete a call")
 async def delete_call(request: Request[Any, Any, Any], call_id: FromPath[UUID], erase: FromDishka[EraseCall]) -> None:
     """Remove the call with its recording and everything found in it; a receipt stays in the audit log."""
     await erase(CallId(call_id), actor_of(request))
@@ -81,7 +81,7 @@ async def delete_call(request: Request[Any, Any, Any], call_id: FromPath[UUID], 
     status_code=202,
     middleware=[Idempotent()],
     operation_class=operation(body_required=False, keyed=True),
-    responses=problems(404, 409, *READS_BODY),
+    responses=problems(404, 409, 410, *READS_BODY),
     summary="Process a recording again",
 )
 async def reprocess_call(

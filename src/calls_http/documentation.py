@@ -39,7 +39,7 @@ WHY: Final[Mapping[int, str]] = {
     404: "No such thing, or it has nothing of this kind.",
     408: "The body came in too slowly.",
     409: "The request does not fit the present state.",
-    410: "It was cleared away: an upload that took too long, or events that are not kept any more.",
+    410: "It was cleared away: an upload that took too long, or what is not kept any more.",
     412: "The version of tus is not 1.0.0; see Tus-Version.",
     413: "The body is larger than this service accepts.",
     415: "The media type of the body is not accepted.",

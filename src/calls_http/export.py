@@ -27,9 +27,10 @@ from calls_http.streaming import StreamedResponse
 
 PIECE: Final = 64 * 1024
 COLUMNS: Final = (
-    *(name for name in wire.Call.__struct_fields__ if name != "failure"),
+    *(name for name in wire.Call.__struct_fields__ if name not in {"failure", "legal_hold"}),
     "failure_code",
     "failure_detail",
+    "legal_hold",
 )
 
 _NUMBER: Final = re.compile(r"[+-][0-9 ()./-]*")
@@ -55,9 +56,14 @@ def safe_cell(text: str) -> str:
 def csv_row(call: Call) -> list[str]:
     """Return the cells of one call, in the order of ``COLUMNS``. Tags and metadata are JSON."""
     shown = wire.Call.of(call)
-    cells = [_cell(getattr(shown, name)) for name in COLUMNS[:-2]]
-    failure = shown.failure
-    return [*cells, failure.code if failure else "", safe_cell(failure.detail) if failure else ""]
+    cells = [_cell(getattr(shown, name)) for name in COLUMNS[:-3]]
+    failure, hold = shown.failure, shown.legal_hold
+    return [
+        *cells,
+        failure.code if failure else "",
+        safe_cell(failure.detail) if failure else "",
+        safe_cell(hold.reason) if hold else "",
+    ]
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 (whatever a call holds)

@@ -131,7 +131,7 @@ async def get_waveform(
     "/calls/{call_id:uuid}/download",
     cache_control=CacheControlHeader(no_store=True),  # the address is a key to the audio
     operation_class=operation(),
-    responses=problems(404, 501),
+    responses=problems(404, 410, 501),
     summary="Get an address to download the audio from",
 )
 async def get_download(

@@ -66,7 +66,7 @@ _CONTENTS: Final[Mapping[str, Schema | Reference]] = {
 @get(
     "/calls/{call_id:uuid}/transcript",
     operation_class=operation(contents={200: _CONTENTS}),
-    responses=problems(404),
+    responses=problems(404, 410),
     summary="Get the transcript of a recording",
 )
 async def get_transcript(

@@ -19,12 +19,15 @@ from calls_adapters.memory import (
     MemoryDatabase,
     MemoryDeliveries,
     MemoryDestinations,
+    MemoryErasures,
     MemoryEventFeed,
     MemoryExports,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemoryLegalHolds,
+    MemoryRetention,
     MemorySignInLimits,
     MemoryStepParts,
     MemoryUploads,
@@ -39,19 +42,22 @@ from calls_adapters.sql import (
     SqlCallSearch,
     SqlDeliveries,
     SqlDestinations,
+    SqlErasures,
     SqlEventFeed,
     SqlExports,
     SqlHolds,
     SqlIdempotencyKeys,
     SqlIntakeSwitch,
     SqlJobQueue,
+    SqlLegalHolds,
+    SqlRetention,
     SqlSignInLimits,
     SqlStepParts,
     SqlUploads,
     SqlUsers,
 )
 from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
-from calls_adapters.sql.governance_tables import exports
+from calls_adapters.sql.governance_tables import erasures, exports
 from calls_adapters.sql.tables import audit, calls, destinations, events, holds, idempotency_keys, intake, uploads
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
@@ -65,12 +71,15 @@ from calls_core.ports import (
     CallSearch,
     Deliveries,
     Destinations,
+    Erasures,
     EventFeed,
     Exports,
     Holds,
     IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
+    LegalHolds,
+    Retention,
     SignInLimits,
     StepParts,
     Uploads,
@@ -133,6 +142,9 @@ class World:
     keys: IdempotencyKeys
     feed: EventFeed
     exports: Exports
+    legal_holds: LegalHolds
+    retention: Retention
+    erasures: Erasures
     uploads: Uploads
     destinations: Destinations
     deliveries: Deliveries
@@ -262,6 +274,7 @@ def memory_world() -> World:
             state.keys,
             state.feed,
             state.exports,
+            state.erasures,
             state.parts,
             state.uploads,
             state.destinations,
@@ -277,6 +290,9 @@ def memory_world() -> World:
         holds=MemoryHolds(state, clock),
         keys=MemoryIdempotencyKeys(state, clock),
         exports=MemoryExports(state, clock),
+        legal_holds=MemoryLegalHolds(state),
+        retention=MemoryRetention(state),
+        erasures=MemoryErasures(state),
         uploads=MemoryUploads(state, clock),
         feed=MemoryEventFeed(state, clock),
         destinations=MemoryDestinations(state),
@@ -320,6 +336,7 @@ def sql_world(url: str) -> World:
                 intake,
                 idempotency_keys,
                 exports,
+                erasures,
                 uploads,
                 users,
                 api_keys,
@@ -336,6 +353,9 @@ def sql_world(url: str) -> World:
         keys=SqlIdempotencyKeys(database),
         feed=SqlEventFeed(database),
         exports=SqlExports(database),
+        legal_holds=SqlLegalHolds(database),
+        retention=SqlRetention(database),
+        erasures=SqlErasures(database),
         uploads=SqlUploads(database),
         destinations=SqlDestinations(database),
         deliveries=SqlDeliveries(database),

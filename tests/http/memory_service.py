@@ -21,12 +21,15 @@ from calls_adapters.memory import (
     MemoryDatabase,
     MemoryDeliveries,
     MemoryDestinations,
+    MemoryErasures,
     MemoryEventFeed,
     MemoryExports,
     MemoryHolds,
     MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
+    MemoryLegalHolds,
+    MemoryRetention,
     MemorySignInLimits,
     MemoryStepParts,
     MemoryStorage,
@@ -48,6 +51,7 @@ from calls_core.delivery import Attempt, Destination, DestinationDetails, Destin
 from calls_core.errors import FieldError, Reason
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
+from calls_core.governance import RetentionRules
 from calls_core.hearing import Hearing, Hears
 from calls_core.job import Patience
 from calls_core.ports import (
@@ -62,6 +66,7 @@ from calls_core.ports import (
     Clock,
     Deliveries,
     Destinations,
+    Erasures,
     EventBodies,
     EventFeed,
     Exports,
@@ -70,9 +75,11 @@ from calls_core.ports import (
     IdempotencyKeys,
     IntakeState,
     IntakeSwitch,
+    LegalHolds,
     NewId,
     Passwords,
     RecordingStorage,
+    Retention,
     Sender,
     Senders,
     SignInLimits,
@@ -90,6 +97,9 @@ from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
 from calls_core.use_cases.build_export import BuildExport
 from calls_core.use_cases.erase_call import EraseCall
+from calls_core.use_cases.erase_number import EraseNumber
+from calls_core.use_cases.expire_calls import ExpireCalls
+from calls_core.use_cases.hold_calls import HoldCalls
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.keep_audit import KeepAudit
 from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
@@ -180,6 +190,7 @@ class MemoryService:
     guard: CallbackGuard = field(default_factory=CallbackGuard)
     others_hear: Hears = Hears.ORIGINAL
     export_rules: ExportRules = field(default_factory=ExportRules)
+    retention: RetentionRules = field(default_factory=RetentionRules)
 
     def __post_init__(self) -> None:
         self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -210,6 +221,7 @@ class MemoryService:
             database.deliveries,
             database.keys,
             database.exports,
+            database.erasures,
             database.audit,
             database.users,
             database.sessions,
@@ -246,6 +258,10 @@ class MemoryService:
             Deliveries: MemoryDeliveries(self.database, self.clock),
             Stemmer: SnowballStemmer(),
             Senders: dict.fromkeys(DestinationKind, self.sender),
+            LegalHolds: MemoryLegalHolds(self.database),
+            Retention: MemoryRetention(self.database),
+            RetentionRules: self.retention,
+            Erasures: MemoryErasures(self.database),
             Exports: MemoryExports(self.database, self.clock),
             ExportSheets: WireExportSheets(),
             ExportRules: self.export_rules,
@@ -281,6 +297,9 @@ class MemoryService:
             AttachRecording,
             Authenticate,
             BuildExport,
+            EraseNumber,
+            ExpireCalls,
+            HoldCalls,
             ChangePassword,
             ControlIntake,
             EraseCall,

@@ -39,6 +39,8 @@ BEYOND_SCHEMAS = {
     "add_api_key": "no key that has expired already",
     "make_media_token": "exactly one of two ids",
     "order_export": "a filter or ids of calls, not both; as for list_calls, too",
+    "order_erasure": "a number that has two characters which count",
+    "place_holds": "as for list_calls",
     "list_audit": "as for list_calls",
 }
 """Operations that refuse what no schema can tell apart."""
@@ -93,6 +95,7 @@ def _aim_at_what_is_known(case: schemathesis.Case) -> None:
         "webhook_id": SERVICE.database.destinations,
         "delivery_id": SERVICE.database.deliveries,
         "export_id": SERVICE.database.exports,
+        "erasure_id": SERVICE.database.erasures,
     }
     for name, keys in there.items():
         try:

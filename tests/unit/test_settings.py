@@ -6,7 +6,6 @@ import pytest
 
 from calls_app.settings import (
     NAMES,
-    NOT_YET,
     SECRETS,
     Settings,
     SettingsError,
@@ -91,13 +90,6 @@ def test_what_is_for_plugins_is_handed_on(tmp_path: Path) -> None:
     env_file.write_text("APP_NAME=x\nCALLS_WHISPER_MODEL=base\n")
     assert read_environment({"CALLS_WHISPER_MODELS": "y"}, env_file) == {"APP_NAME": "x"}
     assert plugin_variables(env_file) == {"CALLS_WHISPER_MODEL": "base"}
-
-
-@pytest.mark.parametrize("field", NOT_YET)
-def test_what_this_release_cannot_do_is_refused(field: str) -> None:
-    """A setting that would promise more than there is stops the start and says so."""
-    with pytest.raises(SettingsError, match="not part of this release"):
-        load_settings({field.upper(): "1"})
 
 
 @pytest.mark.parametrize(

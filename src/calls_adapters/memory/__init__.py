@@ -6,6 +6,7 @@ from calls_adapters.memory.database import MemoryDatabase
 from calls_adapters.memory.deliveries import MemoryDeliveries, MemoryDestinations
 from calls_adapters.memory.exports import MemoryExports
 from calls_adapters.memory.feed import MemoryEventFeed
+from calls_adapters.memory.governance import MemoryErasures, MemoryLegalHolds, MemoryRetention
 from calls_adapters.memory.holds import MemoryHolds, MemoryIntakeSwitch
 from calls_adapters.memory.jobs import MemoryJobQueue
 from calls_adapters.memory.keys import MemoryIdempotencyKeys
@@ -24,12 +25,15 @@ __all__ = [
     "MemoryDatabase",
     "MemoryDeliveries",
     "MemoryDestinations",
+    "MemoryErasures",
     "MemoryEventFeed",
     "MemoryExports",
     "MemoryHolds",
     "MemoryIdempotencyKeys",
     "MemoryIntakeSwitch",
     "MemoryJobQueue",
+    "MemoryLegalHolds",
+    "MemoryRetention",
     "MemorySignInLimits",
     "MemoryStepParts",
     "MemoryStorage",

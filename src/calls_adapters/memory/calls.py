@@ -1,11 +1,12 @@
 """Calls in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from calls_adapters.memory.database import MemoryDatabase, StoredHold
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
-from calls_core.errors import RecordingNotFound
+from calls_core.errors import CallOnHold, RecordingNotFound
 from calls_core.events import Event
 from calls_core.job import Job
 from calls_core.ports import Acceptance, CallRepository, Receipt
@@ -49,7 +50,7 @@ class MemoryCallRepository(CallRepository):
         database.require_hold(acceptance.held_key)
         database.require_claim(acceptance.receipt)
         database.require_token(acceptance.upload)
-        database.calls[call.id] = call
+        database.save(call)
         database.keep(acceptance.receipt, call)
         database.accept(acceptance)
         database.queue(acceptance.job)
@@ -74,14 +75,16 @@ class MemoryCallRepository(CallRepository):
         database.require_read(call)
         database.require_claim(receipt)
         database.keep(receipt, call)
-        database.calls[call.id] = call
-        database.recordings[call.id] = recording
+        database.save(call)
+        database.recordings[call.id] = replace(recording, transcript_removed_at=None)
         database.queue(job)
         database.events.extend(events)
 
     async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
         database = self._database
-        del database.calls[database.call(call_id).id]
+        if hold := database.call(call_id).hold:
+            raise CallOnHold(f"call {call_id} is on a legal hold: {hold.reason}")
+        del database.calls[call_id]
         recording = database.recordings.pop(call_id, None)
         if recording is not None:
             database.clear_parts(recording.id)

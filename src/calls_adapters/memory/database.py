@@ -20,6 +20,7 @@ from calls_core.errors import (
 )
 from calls_core.events import DestinationId, Event
 from calls_core.exports import Export, ExportId
+from calls_core.governance import Erasure, ErasureId
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
 from calls_core.recording import CallId, Recording, RecordingId
@@ -101,6 +102,7 @@ class MemoryDatabase:
     feed_begins_after: int = 0
     last_position: int = 0
     exports: dict[ExportId, StoredExport] = field(default_factory=dict)
+    erasures: dict[ErasureId, Erasure] = field(default_factory=dict)
     users: dict[UserId, User] = field(default_factory=dict)
     sessions: dict[SessionId, Session] = field(default_factory=dict)
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict)
@@ -114,6 +116,10 @@ class MemoryDatabase:
             return self.calls[call_id]
         except KeyError:
             raise CallNotFound(f"there is no call {call_id}") from None
+
+    def save(self, changed: Call) -> None:
+        """Store what has changed of a call; its hold, somebody may have changed meanwhile."""
+        self.calls[changed.id] = replace(changed, hold=self.call(changed.id).hold)
 
     def holder(self, external_id: str | None) -> Call | None:
         if external_id is None:

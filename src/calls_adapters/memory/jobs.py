@@ -79,7 +79,7 @@ class MemoryJobQueue(JobQueue):
         held = self.held(claim)
         if recording is not None:
             self._save(recording, fresh)
-        self._database.calls[call.id] = call
+        self._database.save(call)
         self._database.events.extend(events)
         held.state = JobState.DONE
         held.lease_owner = held.lease_until = None

@@ -17,7 +17,7 @@ from calls_adapters.sql.uploads import finish_upload
 from calls_adapters.sql.writing import accept, doomed, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
-from calls_core.errors import CallNotFound, RecordingExists, RecordingNotFound, StaleCall
+from calls_core.errors import CallNotFound, CallOnHold, RecordingExists, RecordingNotFound, StaleCall
 from calls_core.events import Event
 from calls_core.job import Job
 from calls_core.ports import Acceptance, CallRepository, Receipt
@@ -93,6 +93,8 @@ class SqlCallRepository(CallRepository):
             await keep_answer(self._database, connection, receipt, call.id)
             await store_steps(self._database, connection, recording, [step.analyzer for step in recording.steps])
             await store_findings(self._database, connection, recording, ())
+            again = update(recordings).where(recordings.c.id == recording.id).values(transcript_removed_at=None)
+            await connection.execute(again)
             await store_job(connection, job)
             await store_events(connection, events)
 
@@ -100,7 +102,9 @@ class SqlCallRepository(CallRepository):
         async with self._database.write() as connection:
             # Workers lock the job before the call. In the other order we could lock each other out.
             await connection.execute(select(jobs.c.id).where(jobs.c.call_id == call_id).with_for_update())
-            await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
+            held = select(calls.c.hold_reason).where(calls.c.id == call_id).with_for_update()
+            if (reason := await connection.scalar(held)) is not None:
+                raise CallOnHold(f"call {call_id} is on a legal hold: {reason}")
             kept = select(recordings.c.storage_key, recordings.c.redacted_key).where(recordings.c.call_id == call_id)
             row = (await connection.execute(kept)).one_or_none()
             keys = [key for key in row or () if key is not None]

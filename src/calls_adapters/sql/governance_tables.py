@@ -1,8 +1,8 @@
-"""The tables of exports, in the same schema as those of calls."""
+"""The tables of exports and erasures, in the same schema as those of calls."""
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, Uuid, text
 
 from calls_adapters.sql.tables import UtcDateTime, metadata
 
@@ -36,3 +36,31 @@ exports: Final = Table(
     Index(None, "expires_at"),
 )
 """At *run_at* a queued one is due, and the lease of a running one is over."""
+
+UNFINISHED: Final = text("finished_at IS NULL")
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", Text),
+    Column("number_sha256", Text, nullable=False),
+    Column("by_id", Text, nullable=False),
+    Column("by_name", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Index("ix_erasures_unfinished", "id", postgresql_where=UNFINISHED, sqlite_where=UNFINISHED),
+)
+"""The number is there only until it is finished."""
+
+erased_calls: Final = Table(
+    "erased_calls",
+    metadata,
+    Column("erasure_id", ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True),
+    Column("call_id", Uuid, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("sha256", Text),
+    Column("size_bytes", BigInteger),
+)
+"""Without a foreign key to the calls, which are gone."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import RowMapping
 
-from calls_core.call import Call, CallDetails, CallStatus, Direction
+from calls_core.call import Call, CallDetails, CallStatus, Direction, LegalHold
 from calls_core.delivery import (
     Attempt,
     Delivery,
@@ -49,6 +49,9 @@ def call_row(call: Call) -> dict[str, Any]:
         "tags": _json(details.tags),
         "metadata": _json(details.metadata),
         "created_at": call.created_at,
+        "hold_reason": None,
+        "hold_since": None,
+        "hold_by": None,
         **call_changes(call),
     }
 
@@ -88,7 +91,14 @@ def call_from(row: RowMapping) -> Call:
         failure=_reason(row["failure_code"], row["failure_detail"]),
         found_tags=tuple(msgspec.json.decode(row["found_tags"])) if row["found_tags"] else (),
         version=row["version"],
+        hold=_hold_from(row),
     )
+
+
+def _hold_from(row: RowMapping) -> LegalHold | None:
+    if row["hold_reason"] is None:
+        return None
+    return LegalHold(reason=row["hold_reason"], since=row["hold_since"], by=row["hold_by"])
 
 
 def recording_row(recording: Recording) -> dict[str, Any]:
@@ -133,6 +143,8 @@ def recording_from(rows: Sequence[RowMapping]) -> Recording:
         updated_at=first["updated_at"],
         steps=tuple(_step_from(row) for row in rows if row["analyzer"] is not None),
         redacted_copy=_copy_from(first),
+        audio_removed_at=first["audio_removed_at"],
+        transcript_removed_at=first["transcript_removed_at"],
         findings={row["analyzer"]: _DECODERS[row["kind"]].decode(row["payload"]) for row in rows if row["kind"]},
     )
 

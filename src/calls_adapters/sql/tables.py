@@ -79,9 +79,13 @@ calls: Final = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("hold_reason", Text),
+    Column("hold_since", UtcDateTime),
+    Column("hold_by", Text),
     UniqueConstraint("external_id"),
     Index(None, "started_at", "id"),
     Index(None, "status", "started_at", "id"),
+    Index(None, "created_at"),
 )
 Index(
     None,
@@ -149,6 +153,9 @@ place_words: Final = Table(
 )
 """The same under the number of the call: the full-text index ``spoken_words``, kept in step by triggers, reads it."""
 
+AUDIO_THERE: Final = text("audio_removed_at IS NULL")
+WORDS_THERE: Final = text("transcript_removed_at IS NULL")
+
 recordings: Final = Table(
     "recordings",
     metadata,
@@ -164,8 +171,12 @@ recordings: Final = Table(
     Column("redacted_key", Text),
     Column("redacted_size_bytes", BigInteger),
     Column("redacted_sha256", Text),
+    Column("audio_removed_at", UtcDateTime),
+    Column("transcript_removed_at", UtcDateTime),
     UniqueConstraint("call_id"),
     UniqueConstraint("storage_key"),
+    Index("ix_recordings_audio_age", "created_at", postgresql_where=AUDIO_THERE, sqlite_where=AUDIO_THERE),
+    Index("ix_recordings_words_age", "created_at", postgresql_where=WORDS_THERE, sqlite_where=WORDS_THERE),
 )
 
 steps: Final = Table(

@@ -9,6 +9,7 @@ from calls_app.cli.analyze import analyze
 from calls_app.cli.demo import demo
 from calls_app.cli.doctor import doctor
 from calls_app.cli.fake_ai import fake_ai
+from calls_app.cli.governance import erase, retention
 from calls_app.cli.import_ import import_
 from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai, events):
+for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai, events, retention, erase):
     app.command()(command)
 app.command("import")(import_)
 app.command()(watch)

@@ -30,6 +30,7 @@ from calls_core.ports.calls import Acceptance, CallRepository, CallSearch, Intak
 from calls_core.ports.deliveries import Deliveries, Destinations, Sender, Senders
 from calls_core.ports.events import EventBodies, EventFeed, FeedEntry, Told
 from calls_core.ports.exports import Exports, ExportSheets
+from calls_core.ports.governance import Erasures, LegalHolds, Retention
 from calls_core.ports.idempotency import (
     ANSWERS_KEPT,
     TOKEN_BITS,
@@ -70,6 +71,7 @@ __all__ = [
     "Deliveries",
     "DeliveryOutcome",
     "Destinations",
+    "Erasures",
     "EventBodies",
     "EventFeed",
     "Exchange",
@@ -83,6 +85,7 @@ __all__ = [
     "IntakeSwitch",
     "JobQueue",
     "KeyClaim",
+    "LegalHolds",
     "NewId",
     "Outside",
     "Parts",
@@ -91,6 +94,7 @@ __all__ = [
     "Receipt",
     "Receipting",
     "RecordingStorage",
+    "Retention",
     "Scratch",
     "Sender",
     "Senders",

@@ -105,6 +105,7 @@ class CallRepository(Protocol):
 
         Raises:
             CallNotFound: no such call.
+            CallOnHold: it is on a legal hold.
         """
 
 

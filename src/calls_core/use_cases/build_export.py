@@ -180,7 +180,9 @@ class _Making:
     async def _files_of(self, call: Call, recording: Recording | None, manifest: IO[bytes]) -> AsyncIterator[bytes]:
         audio = transcript = ""
         notes = [] if recording else ["no recording"]
-        if recording is not None and not recording.storage_key:
+        if recording is not None and recording.audio_removed_at is not None:
+            notes.append("the audio was too old to be kept")
+        elif recording is not None and not recording.storage_key:
             notes.append("not redacted, or not yet")
         elif recording is not None and ExportContent.AUDIO in self._export.contents:
             name = f"audio/{stem(call)}.{extension(recording)}"

@@ -28,6 +28,7 @@ class EraseCall:
 
         Raises:
             CallNotFound: no such call.
+            CallOnHold: somebody holds it.
         """
         try:
             found = await self.calls.recording(call_id)

@@ -6,6 +6,8 @@ from typing import Final
 
 from calls_core.ports import Exports, WorkerIsDead
 from calls_core.use_cases.build_export import BuildExport
+from calls_core.use_cases.erase_number import EraseNumber
+from calls_core.use_cases.expire_calls import ExpireCalls
 from calls_core.use_cases.tell_events import ForgetEvents
 
 BATCH: Final = 100
@@ -20,6 +22,8 @@ class KeepHouse:
     exports: Exports
     build: BuildExport
     forget_events: ForgetEvents
+    erase_number: EraseNumber
+    expire: ExpireCalls
     is_dead: WorkerIsDead
 
     async def __call__(self) -> None:
@@ -29,3 +33,5 @@ class KeepHouse:
             _log.info("%d exports have expired", removed)
         if forgotten := await self.forget_events():
             _log.info("%d events were old enough to be forgotten", forgotten)
+        await self.erase_number()
+        await self.expire()

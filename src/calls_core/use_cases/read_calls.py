@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from calls_core.call import Call
-from calls_core.errors import NoTranscript, NoWaveform, OriginalNeeded
+from calls_core.errors import NoTranscript, NoWaveform, OriginalNeeded, TranscriptExpired
 from calls_core.findings import Peaks, Transcript
 from calls_core.hearing import Hears, call_for, recording_for, require_redacted
 from calls_core.highlights import Highlight, highlights
@@ -114,6 +114,7 @@ class GetRecording:
     async def audible(self, call_id: CallId, hears: Hears) -> Recording:
         """Return the recording whose ``audio`` may be heard: the original or the redacted copy."""
         recording = await self.calls.recording(call_id)
+        recording.require_audio()
         require_redacted(recording, hears, audio=True)
         return recording_for(recording, hears)
 
@@ -134,8 +135,14 @@ class GetRecording:
 
         Raises:
             NoTranscript: no analyzer has transcribed it.
+            TranscriptExpired: it was too old to be kept.
         """
-        transcript = (await self._redacted(call_id, hears)).transcript
+        found = await self.calls.recording(call_id)
+        if found.transcript is None and found.transcript_removed_at is not None:
+            when = f"{found.transcript_removed_at:%Y-%m-%d}"
+            raise TranscriptExpired(f"what was said in call {call_id} was removed on {when}: it is not kept for longer")
+        require_redacted(found, hears)
+        transcript = recording_for(found, hears).transcript
         if transcript is None:
             msg = f"the recording of call {call_id} has no transcript; configure an analyzer that makes one"
             raise NoTranscript(msg)

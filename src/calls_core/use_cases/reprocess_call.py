@@ -32,13 +32,16 @@ class ReprocessCall:
 
         Raises:
             CallNotFound, RecordingNotFound: there is nothing to process.
+            AudioExpired: the audio was too old to be kept.
             StillProcessing: it is being processed.
             IdempotencyKeyInUse: the claim in the receipt was lost.
             UnknownAnalyzer: a name is neither a step of the recording nor configured.
         """
         now = self.clock()
         call = (await self.calls.get(call_id)).begin_processing(now)
-        recording = (await self.calls.recording(call_id)).reset(self.analyzers.plan, analyzers, now, force=force)
+        found = await self.calls.recording(call_id)
+        found.require_audio()
+        recording = found.reset(self.analyzers.plan, analyzers, now, force=force)
         job = Job.new(self.new_id(), call_id, now, traceparent=self.telemetry.traceparent())
         await self.calls.reprocess(call, recording, job, [], receipting(call) if receipting else None)
         await self.wake_ups.wake(job.id)

@@ -102,6 +102,14 @@ class PulledCall(NewCall, kw_only=True, forbid_unknown_fields=True):
     filename: str | None = None
 
 
+class LegalHold(msgspec.Struct, kw_only=True):
+    """Why the call must not be erased, since when, and who said so."""
+
+    reason: str
+    since: datetime
+    by: str
+
+
 class Call(msgspec.Struct, kw_only=True):
     """A call. *failure* tells why it failed; *duration_sec* is measured on the decoded audio. *tags* are the given ones
     and, once the recording is processed, those that its analyzers found."""
@@ -120,10 +128,11 @@ class Call(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any]
     duration_sec: float | None
     failure: Reason | None
+    legal_hold: LegalHold | None
 
     @classmethod
     def of(cls, call: core.Call) -> Self:
-        details = call.details
+        details, hold = call.details, call.hold
         return cls(
             id=call.id,
             caller=details.caller,
@@ -139,6 +148,7 @@ class Call(msgspec.Struct, kw_only=True):
             metadata=dict(details.metadata),
             duration_sec=call.duration_sec,
             failure=Reason.of(call.failure),
+            legal_hold=LegalHold(reason=hold.reason, since=hold.since, by=hold.by) if hold else None,
         )
 
 

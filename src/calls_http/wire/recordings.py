@@ -127,6 +127,8 @@ class Recording(msgspec.Struct, kw_only=True):
     sample_rate_hz: int | None
     steps: list[Step]
     findings: dict[str, dict[str, Any]]
+    audio_expired_at: datetime | None
+    transcript_expired_at: datetime | None
 
     @classmethod
     def of(cls, recording: domain.Recording) -> "Recording":
@@ -148,6 +150,8 @@ class Recording(msgspec.Struct, kw_only=True):
             sample_rate_hz=signal.sample_rate_hz if signal else None,
             steps=[Step.of(step) for step in recording.steps],
             findings={name: finding_on_the_wire(found) for name, found in recording.findings.items()},
+            audio_expired_at=recording.audio_removed_at,
+            transcript_expired_at=recording.transcript_removed_at,
         )
 
 
