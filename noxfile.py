@@ -57,6 +57,8 @@ def web(session: nox.Session) -> None:
     with session.chdir("web"):
         session.run("python", "schema.py", "openapi.json")
         session.run("npm", "ci", "--ignore-scripts", "--no-update-notifier", silent=True)
+    with session.chdir("web/checks"):
+        session.run("npm", "ci", "--ignore-scripts", "--no-update-notifier", silent=True)
         session.run("npm", "run", "schema", silent=True)
         session.run("npm", "run", "check")
 
