@@ -3,7 +3,7 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 
 const api = process.env.CALLS_API ?? 'http://127.0.0.1:8000'
-const operations = ['/calls', '/uploads', '/events', '/intake', '/health', '/webhooks', '/deliveries', '/users', '/api-keys', '/auth']
+const operations = ['/calls', '/uploads', '/events', '/intake', '/health', '/webhooks', '/deliveries', '/users', '/api-keys', '/auth', '/exports']
 
 export default defineConfig({
   base: '/ui/',

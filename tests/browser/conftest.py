@@ -35,20 +35,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Open a page in a browser of its own; at the end nothing may have gone wrong behind it.
 
-    ``refusals`` admits what the browser says about answers of 4xx.
+    ``refusals`` admits what the browser says about answers of 4xx, and ``cuts`` about connections that were cut.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(url: str, *, refusals: bool = False, **options: Any) -> Page:
+    def open_page(url: str, *, refusals: bool = False, cuts: bool = False, **options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1440, "height": 900}, **options})
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
 
         def hear(message: ConsoleMessage) -> None:
-            refused = refusals and re.search(r"status of 4\d\d", message.text)
-            if message.type in {"error", "warning"} and not refused:
+            is_known = (refusals and re.search(r"status of 4\d\d", message.text)) or (
+                cuts and "net::ERR" in message.text
+            )
+            if message.type in {"error", "warning"} and not is_known:
                 complaints.append(message.text)
 
         page.on("console", hear)

@@ -1,6 +1,7 @@
 """The list: found, narrowed down, walked through, exported, worked on in bulk."""
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,22 @@ def test_found_by_number_at_once(page: Page, calls: list[dict[str, Any]]) -> Non
 
 
 def test_found_by_words(page: Page, client: httpx2.Client, recording: Path) -> None:
-    """A word of the transcript finds the call."""
+    """A word of the transcript finds the call; where it was said is shown, marked, and opens the call there."""
     call = register(client, caller="spoken")
     upload(client, call["id"], recording)
     assert ended(client, call["id"])["status"] == "ready"
-    word = client.get(f"/calls/{call['id']}/transcript").json()["segments"][0]["text"].split()[0]
+    word = client.get(f"/calls/{call['id']}/transcript").json()["segments"][-1]["text"].split()[-1]
     wanted(page, "spoken")
     page.get_by_label("Words in the transcript").fill(word)
     expect(page.locator(ROWS)).to_have_count(1)
+    place = page.locator(ROWS).get_by_role("listitem").last.get_by_role("link")
+    expect(place.locator("mark").first).to_have_text(word)
+    moment = place.locator("span").first.inner_text()
+    assert moment != "0:00"
+    place.click()
+    expect(page.get_by_test_id("position")).to_contain_text(f"{moment} /")
+    expect(page.locator("[aria-current=true]")).to_contain_text(word)
+    page.go_back()
     page.get_by_label("Words in the transcript").fill("unheardof")
     expect(page.get_by_text("No call fits these filters")).to_be_visible()
 
@@ -114,6 +123,27 @@ def test_exported_as_filtered(page: Page, calls: list[dict[str, Any]]) -> None:
     lines = Path(saved.value.path()).read_text().splitlines()
     assert saved.value.suggested_filename == "calls.jsonl"
     assert {json.loads(line)["id"] for line in lines} == {call["id"] for call in calls[::2]}
+
+
+def test_chosen_calls_as_an_archive(page: Page, client: httpx2.Client, recording: Path) -> None:
+    """What is chosen is ordered as one archive, which is fetched when it is made, and removed."""
+    wanted(page, "archived")
+    ids = [register(client, caller="archived", receiver=name)["id"] for name in ("heard", "unheard", "left out")]
+    upload(client, ids[0], recording)
+    ended(client, ids[0])
+    expect(page.locator(ROWS)).to_have_count(3)
+    for name in ("heard", "unheard"):
+        page.locator(ROWS).filter(has=page.get_by_text(name, exact=True)).get_by_role("checkbox").check()
+    page.get_by_role("button", name="ZIP").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("2 calls")).to_be_visible()
+    with page.expect_download() as saved:
+        dialog.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        names = archive.namelist()
+    assert any(name.endswith(".wav") for name in names), names
+    dialog.get_by_role("button", name="Remove the archive").click()
+    expect(dialog.get_by_text("No archives yet")).to_be_visible()
 
 
 def test_deleted_in_bulk(page: Page, client: httpx2.Client) -> None:

@@ -50,3 +50,41 @@ def test_sent_by_hand(service: Service, opened: Callable[..., Page]) -> None:
     page.get_by_role("menuitem", name="Delete").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("No destinations yet")).to_be_visible()
+
+
+def test_a_form(service: Service, opened: Callable[..., Page]) -> None:
+    """A form's fields and its rule for what is accepted reach the API as they were written, and can be changed."""
+    page = opened(f"{service.url}/ui/deliveries", refusals=True, bypass_csp=True)
+    page.get_by_role("button", name="Add a destination").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Kind").select_option("form")
+    dialog.get_by_label("Address").fill("https://crm.example.com/upload")
+    dialog.get_by_role("button", name="Remove field 2").click()
+    dialog.get_by_role("button", name="Add a field").click()
+    dialog.get_by_label("Name of field 2").fill("seconds")
+    dialog.get_by_label("Content of field 2").fill("{recording.nothing}")
+    dialog.get_by_label("Accepted if the status is").fill("200, 202")
+    dialog.get_by_label("and the answer holds").fill("ok$")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("{recording.nothing}")
+    assert barriers(page) == []
+    dialog.get_by_label("Content of field 2").fill("{recording.duration_sec}")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("https://crm.example.com/upload")).to_be_visible()
+
+    page.get_by_role("button", name="Actions: https://crm.example.com/upload").click()
+    expect(page.get_by_role("menuitem", name="New secret")).to_have_count(0)
+    page.get_by_role("menuitem", name="Change").click()
+    dialog.get_by_label("Name of the part with the audio").fill("")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    with service.client() as client:
+        (made,) = client.get("/webhooks").json()["items"]
+        client.delete(f"/webhooks/{made['id']}")
+    assert (made["kind"], made["event_types"]) == ("form", ["call.ready"])
+    assert made["form"] == {
+        "fields": {"caller": "{call.caller}", "seconds": "{recording.duration_sec}"},
+        "file": None,
+        "statuses": [200, 202],
+        "pattern": "ok$",
+    }

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.seeing import drop
+from tests.servers.proxy import Proxy, Weather
 from tests.servers.service import Service
 
 pytestmark = pytest.mark.requires("browser")
@@ -48,3 +49,27 @@ def test_what_is_refused_is_told(service: Service, opened: Callable[..., Page]) 
     expect(page.get_by_text("Failed")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("not audio")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text="exe")).to_be_visible()
+
+
+def test_a_cut_upload_goes_on(service: Service, opened: Callable[..., Page], recording: Path) -> None:
+    """When the line is cut in the middle, what has arrived is not sent again: the same upload goes on behind it."""
+    with Proxy(service.port) as proxy:
+        page = opened(f"http://127.0.0.1:{proxy.port}/ui/upload", cuts=True, refusals=True)
+        sent: list[tuple[str, int]] = []
+
+        def note(request: Request) -> None:
+            if "/uploads" in request.url:
+                sent.append((request.method, int(request.headers.get("upload-offset", 0))))
+
+        page.on("request", note)
+        drop(page, [("111-222.wav", recording.read_bytes())])
+        # Slowly, for a reset drops what the service has not read yet.
+        proxy.change(Weather(up=200_000, slow=400_000, once=True))
+        page.get_by_role("button", name="Upload one").click()
+        expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=20_000)
+        page.context.close()
+    assert proxy.resets == 1
+    assert [method for method, _ in sent].count("POST") == 1
+    method, offset = sent[-1]
+    assert method == "PATCH"
+    assert 0 < offset < recording.stat().st_size

@@ -7,6 +7,9 @@ export const api = createClient<paths>({ baseUrl: window.location.origin, fetch:
 
 type Schemas = components['schemas']
 export type Call = Schemas['Call']
+/** openapi-fetch makes arrays of tuples. */
+export type Highlight = Omit<Schemas['Highlight'], 'marks'> & { marks: number[][] }
+export type FoundCall = Omit<Schemas['FoundCall'], 'highlights'> & { highlights?: Highlight[] | null }
 export type CallStatus = Call['status']
 export type Recording = Schemas['Recording']
 export type Step = Schemas['Step']
