@@ -47,6 +47,7 @@
     |-- TooManyAttempts
     |-- AnswerAwaited
     |-- UploadExpired
+    |-- EventsForgotten
     |-- Expired
     |   |-- AudioExpired
     |   `-- TranscriptExpired
