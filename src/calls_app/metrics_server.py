@@ -1,19 +1,35 @@
-"""``/metrics`` of a process that has no API."""
+"""``/metrics`` at an address of its own, for Prometheus alone."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
-from anyio import create_task_group
+from dishka import AsyncContainer
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from calls_app.scrape import Scrape
-from calls_app.settings import SettingsError
+from calls_app.settings import Settings, SettingsError
 from calls_http.metrics import PATH
 
 NOT_FOUND: Final = b"the metrics are at /metrics\n"
+
+
+@asynccontextmanager
+async def metrics_served_as_set(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
+    """Serve the metrics of this process where the settings say, for as long as the block lasts; or nowhere.
+
+    Raises:
+        SettingsError: nothing can listen there.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    scrape = await container.get(Scrape)
+    async with metrics_served(scrape, settings.metrics_host, settings.metrics_port):
+        yield
 
 
 @asynccontextmanager
@@ -37,8 +53,9 @@ async def metrics_served(scrape: Scrape, host: str, port: int) -> AsyncIterator[
             timeout_graceful_shutdown=1,
         )
         server = _Server(config)
-        async with create_task_group() as tasks:
-            tasks.start_soon(server.serve, [listener])
+        # That of asyncio lets SystemExit through as it is, by which uvicorn ends a server that cannot listen.
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve([listener]))
             try:
                 yield
             finally:

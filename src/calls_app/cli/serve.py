@@ -41,6 +41,7 @@ def serve(
 
 async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool) -> bool:
     from calls_app.container import make_container
+    from calls_app.metrics_server import metrics_served_as_set
     from calls_app.server import make_app, make_server
     from calls_app.startup import prepare
 
@@ -51,7 +52,8 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool)
     server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
     # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    await server.serve()
+    async with metrics_served_as_set(container, settings):
+        await server.serve()
     return server.started
 
 
@@ -84,6 +86,7 @@ async def _work(concurrency: int | None) -> None:
 
     from calls_app.container import make_container
     from calls_app.housekeeping import Housekeeping
+    from calls_app.metrics_server import metrics_served_as_set
     from calls_app.notifier import Notifier
     from calls_app.startup import prepare
     from calls_app.worker import Worker
@@ -99,12 +102,7 @@ async def _work(concurrency: int | None) -> None:
         if concurrency is not None:
             crew.concurrency = concurrency
         async with AsyncExitStack() as stack:
-            if settings.metrics_port is not None:
-                from calls_app.metrics_server import metrics_served
-                from calls_app.scrape import Scrape
-
-                scrape = await container.get(Scrape)
-                await stack.enter_async_context(metrics_served(scrape, settings.metrics_host, settings.metrics_port))
+            await stack.enter_async_context(metrics_served_as_set(container, settings))
             await stack.enter_async_context(crew.running())
             housekeeping = await container.get(Housekeeping)
             await stack.enter_async_context(housekeeping.running())
