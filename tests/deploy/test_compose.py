@@ -5,13 +5,15 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
 from calls_app.server import SHUTDOWN_SECONDS
-from calls_app.settings import load_settings
+from calls_app.settings import NAMES, load_settings, read_environment
 from calls_app.worker import GRACE
 from tests.capabilities import ROOT
 
@@ -69,7 +71,7 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_two_doors_are_published() -> None:
-    """They are nginx and Grafana, on this machine's own address unless told otherwise."""
+    """They are nginx and Grafana, on this machine's own address unless told otherwise. No other port can be reached."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published.keys() == {"nginx", "grafana"}
     assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
@@ -77,14 +79,34 @@ def test_only_two_doors_are_published() -> None:
 
 def test_what_holds_data_cannot_be_reached_from_outside() -> None:
     """Databases, broker, storage and Prometheus are on a network without a way out."""
-    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert COMPOSE["networks"]["inside"]["internal"] is True
     for name in ("postgres", "redis", "rabbitmq", "minio", "prometheus"):
         assert SERVICES[name]["networks"] == ["inside"]
 
 
+def test_accounts_are_on() -> None:
+    """Nothing says that somebody else checks who comes."""
+    assert SERVICES["api"]["environment"]["AUTH_ENABLED"] == "true"
+    assert "--insecure" not in TEXT
+
+
+def test_the_api_believes_nginx_and_nobody_else() -> None:
+    """They meet on one network only, where its address is given to nobody else: from any other, what a header says
+    about where a client is counts for nothing."""
+    nginx, api = SERVICES["nginx"]["networks"], SERVICES["api"]["networks"]
+    assert set(nginx) & set(api) == {"inside"}
+    address = nginx["inside"]["ipv4_address"]
+    assert SERVICES["api"]["environment"]["FORWARDED_ALLOW_IPS"] == f"${{FORWARDED_ALLOW_IPS:-{address}}}"
+    (inside,) = COMPOSE["networks"]["inside"]["ipam"]["config"]
+    assert ip_address(address) in ip_network(inside["subnet"])
+    assert ip_address(address) not in ip_network(inside["ip_range"])
+    (door,) = COMPOSE["networks"]["door"]["ipam"]["config"]
+    assert dict(EXAMPLE)["FORWARDED_ALLOW_IPS"] == f"{address},{door['gateway']}"
+
+
 def test_no_secret_has_a_default() -> None:
-    """Each must be given; the example names them all and gives none."""
-    secret = re.compile(r"PASSWORD|SECRET|ROOT_USER|USERS_FILE|ACCESS_KEY")
+    """Each must be given, but those of an AI service, which there need not be; the example gives none."""
+    secret = re.compile(r"PASSWORD|(?<!LINK_)(?<!CALLBACK_)SECRET|ROOT_USER|ACCESS_KEY")
     used = {(name, mark) for name, mark, _ in VARIABLE.findall(TEXT) if secret.search(name)}
     assert {mark for _, mark in used} == {":?"}
     given = dict(EXAMPLE)
@@ -104,13 +126,16 @@ def test_the_example_names_nothing_unknown() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_the_service_accepts_its_settings(name: str, broker: str) -> None:
     """With either broker or none, our own check of the settings has nothing against what the containers get."""
-    given = {**{name: value or "s3cret" for name, value in EXAMPLE}, "BROKER_URL": broker}
+    given = {**{name: value or "s3cret" * 6 for name, value in EXAMPLE}, "BROKER_URL": broker}
     for _ in range(2):  # the broker's address names its password
         given = {key: _filled(value, given) for key, value in given.items()}
-    settings = load_settings({key: _filled(value, given) for key, value in SERVICES[name]["environment"].items()})
+    environment = {key: _filled(value, given) for key, value in SERVICES[name]["environment"].items()}
+    settings = load_settings(read_environment(environment, Path("no .env")))
 
     assert settings.s3_enabled
+    assert settings.auth_enabled
     assert not settings.is_embedded
+    assert environment.keys() - NAMES.keys() <= {"FORWARDED_ALLOW_IPS"}  # that one is uvicorn's
     assert "$" not in settings.broker_url
 
 

@@ -1,6 +1,7 @@
 """The manifests, as far as they can be judged without a cluster."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import kubernetes_validate
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from calls_app.server import SHUTDOWN_SECONDS
-from calls_app.settings import load_settings
+from calls_app.settings import NAMES, load_settings, read_environment
 from calls_app.worker import GRACE
 from tests.capabilities import ROOT
 from tests.deploy.exported import exported_metrics, metrics_in
@@ -64,8 +65,11 @@ def test_the_service_accepts_its_settings() -> None:
     secrets = variables("secrets.env.example")
     assert set(secrets.values()) == {""}
     filled = {"DATABASE_URL": "postgresql://calls:x@db/calls", "BROKER_URL": "amqp://calls:x@broker/"}
-    settings = load_settings(variables("config.env") | dict.fromkeys(secrets, "x") | filled)
+    environment = variables("config.env") | dict.fromkeys(secrets, "x" * 32) | filled
+    settings = load_settings(read_environment(environment, Path("no .env")))
     assert settings.s3_enabled
+    assert settings.auth_enabled
+    assert environment.keys() - NAMES.keys() == {"FORWARDED_ALLOW_IPS"}  # uvicorn's
 
 
 @each_pod
@@ -112,11 +116,17 @@ def test_probes_ask_the_right_question() -> None:
     assert api["livenessProbe"]["httpGet"]["path"] == "/health/live"
     assert api["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert worker["livenessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
-    assert str(worker["ports"][0]["containerPort"]) == variables("config.env")["METRICS_PORT"]
+    for container in (api, worker):
+        ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+        assert ports["metrics"] == variables("config.env")["METRICS_PORT"]
 
 
 def test_the_api_is_closed() -> None:
-    """It has no accounts: whoever may speak to it is named by a label, and all the rest of the cluster is shut out."""
+    """Accounts are on, whoever may speak to it is named by a label, all the rest of the cluster is shut out, and who
+    reads the metrics reaches nothing else."""
+    assert "--insecure" not in PODS["api"]["spec"]["containers"][0]["args"]
+    metrics = one("NetworkPolicy", "metrics")["spec"]["ingress"]
+    assert [rule["ports"] for rule in metrics] == [[{"protocol": "TCP", "port": "metrics"}]]
     assert one("NetworkPolicy", "closed")["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     gateway = one("NetworkPolicy", "gateway")["spec"]["ingress"]
     assert [rule["from"] for rule in gateway] == [[{"namespaceSelector": {"matchLabels": {"calls-gateway": "true"}}}]]
@@ -135,7 +145,7 @@ def test_workers_scale_on_the_age_of_the_queue() -> None:
 
 
 def test_the_operator_scrapes_the_same_jobs() -> None:
-    """Alerts and dashboard find the jobs that they count on."""
+    """Alerts and dashboard find the jobs that they count on, each at the port that needs no credential."""
     jobs = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     monitors = {
         m["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["replacement"]
@@ -143,3 +153,6 @@ def test_the_operator_scrapes_the_same_jobs() -> None:
         if m["kind"] == "PodMonitor"
     }
     assert monitors == {job["job_name"] for job in jobs} - {"prometheus"}
+    for manifest in MANIFESTS:
+        if manifest["kind"] == "PodMonitor":
+            assert [endpoint["port"] for endpoint in manifest["spec"]["podMetricsEndpoints"]] == ["metrics"]

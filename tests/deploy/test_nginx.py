@@ -1,11 +1,9 @@
 """The door in front of the API, as it is deployed: real nginx, real service, real storage."""
 
-import base64
 import json
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,38 +15,12 @@ import pytest
 from botocore.config import Config
 
 from calls_app.settings import Settings
-from tests.servers.nginx import CONFIGURATION, PASSWORD, USER, NginxServer
+from tests.deploy.door import CALL, Headers, caller, wait_for
+from tests.servers.nginx import CONFIGURATION, NginxServer
 from tests.servers.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server
 from tests.servers.service import Service
 
 pytestmark = pytest.mark.requires("nginx")
-
-BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-CALL = {"caller": "+79001234567", "receiver": "101", "started_at": "2026-01-01T10:00:00Z"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service"), worker=False) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def nginx(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxServer]:
-    with NginxServer(tmp_path_factory.mktemp("door") / "nginx", api=(service.port,)) as running:
-        yield running
-
-
-def wait_for(text: str, log: Path) -> None:
-    """Return when *log* holds *text*: a line is written after the answer that it tells of."""
-    deadline = time.monotonic() + 30
-    while text not in log.read_text():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.01)
-
-
-def caller(nginx: NginxServer, **options: Any) -> httpx2.Client:
-    return httpx2.Client(base_url=nginx.url, auth=(USER, PASSWORD), trust_env=False, timeout=30, **options)
 
 
 def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
@@ -61,24 +33,10 @@ def test_nginx_understands_its_configuration(tmp_path: Path) -> None:
     assert "[" not in done.stderr
 
 
-@pytest.mark.parametrize("path", ["/calls", "/health/ready", "/docs", "/openapi.json"])
-def test_nobody_comes_in_without_a_password(nginx: NginxServer, path: str) -> None:
-    """The API has no accounts in this release, so its door is closed."""
-    assert httpx2.get(nginx.url + path, trust_env=False).status_code == 401
-    assert httpx2.get(nginx.url + path, auth=(USER, "wrong"), trust_env=False).status_code == 401
-    with caller(nginx) as known:
-        assert known.get(path).status_code == 200
-
-
-def test_whether_the_process_lives_may_be_asked_by_anybody(nginx: NginxServer) -> None:
-    """A watcher from outside needs no password and learns nothing else."""
-    assert httpx2.get(f"{nginx.url}/health/live", trust_env=False).json() == {"status": "alive"}
-
-
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6Detrics", "/calls/../metrics"])
-def test_metrics_stay_inside(nginx: NginxServer, path: str) -> None:
-    """Not even those who may use the API get them, however they spell it."""
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC}\r\nConnection: close\r\n\r\n"
+def test_metrics_stay_inside(nginx: NginxServer, admin: Headers, path: str) -> None:
+    """Not even an admin gets them, however they spell it."""
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {admin['Authorization']}\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", nginx.port)) as connection:
         connection.sendall(request.encode())
         answer = connection.makefile("rb").read()
@@ -87,9 +45,9 @@ def test_metrics_stay_inside(nginx: NginxServer, path: str) -> None:
     assert b"calls_" not in answer
 
 
-def test_a_request_id_goes_through_and_back(nginx: NginxServer, service: Service) -> None:
+def test_a_request_id_goes_through_and_back(nginx: NginxServer, service: Service, admin: Headers) -> None:
     """The client's own id is the one in the service's log; without one, nginx and service agree on another."""
-    with caller(nginx) as known:
+    with caller(nginx, admin) as known:
         assert known.get("/calls", headers={"X-Request-ID": "from-the-client.1"}).headers["x-request-id"] == (
             "from-the-client.1"
         )
@@ -99,13 +57,13 @@ def test_a_request_id_goes_through_and_back(nginx: NginxServer, service: Service
         wait_for(request_id, log)
 
 
-def test_an_upload_passes_without_touching_the_disk(nginx: NginxServer) -> None:
+def test_an_upload_passes_without_touching_the_disk(nginx: NginxServer, admin: Headers) -> None:
     """The body reaches the service while it is being sent: the service refuses it before its end has come."""
-    with caller(nginx) as known:
+    with caller(nginx, admin) as known:
         call = known.post("/calls", json=CALL).json()
         head = (
             f"PUT /calls/{call['id']}/recording?filename=notes.txt HTTP/1.1\r\nHost: x\r\n"
-            f"Authorization: {BASIC}\r\nContent-Length: 10000000\r\n\r\n"
+            f"Authorization: {admin['Authorization']}\r\nContent-Length: 10000000\r\n\r\n"
         )
         with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as connection:
             connection.sendall(head.encode() + b"x" * 1000)
@@ -115,10 +73,10 @@ def test_an_upload_passes_without_touching_the_disk(nginx: NginxServer) -> None:
     assert list((nginx.folder / "temp_body").iterdir()) == []
 
 
-def test_a_recording_arrives_whole(nginx: NginxServer, service: Service) -> None:
+def test_a_recording_arrives_whole(nginx: NginxServer, admin: Headers) -> None:
     """What was sent through the door is what the service has hashed and gives out again."""
     audio = b"RIFF" + bytes(range(256)) * 40_000
-    with caller(nginx) as known:
+    with caller(nginx, admin) as known:
         answer = known.post("/calls/ingest", data=CALL, files={"file": ("a.wav", audio)})
         assert answer.status_code == 202
         fetched = known.get(f"/calls/{answer.json()['id']}/recording/audio")
@@ -126,10 +84,13 @@ def test_a_recording_arrives_whole(nginx: NginxServer, service: Service) -> None
     assert fetched.content == audio
 
 
-def test_what_is_too_large_is_refused_before_it_is_sent(nginx: NginxServer) -> None:
+def test_what_is_too_large_is_refused_before_it_is_sent(nginx: NginxServer, admin: Headers) -> None:
     """The door knows the limit of the service, and says it as the service does."""
     size = Settings().max_upload_bytes + 2 * 1024**2
-    head = f"POST /calls/ingest HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC}\r\nContent-Length: {size}\r\n\r\n"
+    head = (
+        f"POST /calls/ingest HTTP/1.1\r\nHost: x\r\nAuthorization: {admin['Authorization']}\r\n"
+        f"Content-Length: {size}\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(4096)
@@ -140,12 +101,12 @@ def test_what_is_too_large_is_refused_before_it_is_sent(nginx: NginxServer) -> N
     assert Settings().max_upload_bytes < int(limit) * 1024**2 < Settings().max_upload_bytes + 2 * 1024**2
 
 
-def test_no_log_line_holds_a_number(service: Service, tmp_path: Path) -> None:
+def test_no_log_line_holds_a_number(service: Service, admin: Headers, tmp_path: Path) -> None:
     """Whom people search for stands in the query, and in no log: not while all is well, not while the API is away."""
     gone = Service(tmp_path)  # never started
-    with NginxServer(tmp_path / "well", api=(service.port,)) as well, caller(well) as known:
+    with NginxServer(tmp_path / "well", api=(service.port,)) as well, caller(well, admin) as known:
         assert known.get("/calls", params={"query": "79001234567"}).status_code == 200
-    with NginxServer(tmp_path / "away", api=(gone.port,)) as away, caller(away) as known:
+    with NginxServer(tmp_path / "away", api=(gone.port,)) as away, caller(away, admin) as known:
         answer = known.get("/calls", params={"query": "79001234567"})
 
     assert answer.status_code == 503
@@ -158,10 +119,10 @@ def test_no_log_line_holds_a_number(service: Service, tmp_path: Path) -> None:
         assert "79001234567" not in server.log.read_text()
 
 
-def test_a_replica_that_is_away_is_not_noticed(service: Service, tmp_path: Path) -> None:
+def test_a_replica_that_is_away_is_not_noticed(service: Service, admin: Headers, tmp_path: Path) -> None:
     """Every request is answered while one of two replicas does not listen, POST included: nothing had been sent."""
     gone = Service(tmp_path)
-    with NginxServer(tmp_path / "nginx", api=(gone.port, service.port)) as nginx, caller(nginx) as known:
+    with NginxServer(tmp_path / "nginx", api=(gone.port, service.port)) as nginx, caller(nginx, admin) as known:
         answers = [known.post("/calls", json=CALL).status_code for _ in range(6)]
 
     assert answers == [201] * 6

@@ -4,12 +4,13 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import pytest
 import yaml
 
 from tests.capabilities import ROOT
 from tests.deploy.exported import exported_metrics, metrics_in
-from tests.servers.service import Service
+from tests.servers.service import Service, free_port
 
 FOLDER: Final = ROOT / "deploy" / "prometheus"
 GUIDE: Final = ROOT / "docs" / "how-to" / "deploy-with-compose.md"
@@ -45,10 +46,12 @@ def test_promtool_agrees(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.requires("promtool")
 def test_promtool_agrees_with_what_the_service_exports(tmp_path: Path) -> None:
-    """The metrics of a running service follow Prometheus's rules for names, units and help."""
-    with Service(tmp_path) as service, service.client() as client:
-        client.get("/calls")
-        exported = client.get("/metrics").text
+    """The metrics of a running service follow Prometheus's rules for names, units and help. They are to be had without
+    a credential where ``METRICS_PORT`` says, and only there."""
+    port = free_port()
+    with Service(tmp_path, AUTH_ENABLED="true", METRICS_PORT=str(port)) as service, service.client() as client:
+        assert client.get("/metrics").status_code == 401
+        exported = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
 
     done = subprocess.run(["promtool", "check", "metrics"], input=exported, check=False, capture_output=True, text=True)
 
@@ -83,6 +86,6 @@ def test_every_process_of_ours_is_asked() -> None:
     asked = {
         job["job_name"]: (found["names"][0], found["port"]) for job in jobs for found in job.get("dns_sd_configs", ())
     }
-    assert asked == {"calls-api": ("api", 8000), "calls-worker": ("worker", 9100)}
-    assert str(asked["calls-api"][1]) in compose["api"]["command"]
-    assert compose["worker"]["environment"]["METRICS_PORT"] == str(asked["calls-worker"][1])
+    assert asked == {"calls-api": ("api", 9100), "calls-worker": ("worker", 9100)}
+    for name in ("api", "worker"):
+        assert compose[name]["environment"]["METRICS_PORT"] == "9100"

@@ -14,9 +14,6 @@ from tests.servers.service import free_port
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
 START_LIMIT_SEC: Final = 20.0
 
-USER: Final = "calls"
-PASSWORD: Final = "of one test"
-
 
 class NoNginx(Exception):
     """nginx is nowhere to be found; the message says how to get it."""
@@ -64,7 +61,6 @@ class NginxServer:
             f"upstream api {{ zone api 64k; {servers} keepalive 32; keepalive_timeout 3s; }}\n"
             f"upstream minio {{ server 127.0.0.1:{storage}; }}\n"
         )
-        (folder / "api_users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
 
     def command(self, *options: str) -> list[str]:
         """Return how to start nginx with *options*. Root's has workers of root: others cannot see the folder."""
