@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import call_row
 from calls_adapters.sql.tables import UtcDateTime, call_keys, call_tags, calls, events
 from calls_core.call import Call
@@ -49,7 +49,7 @@ _events = (
 _ADD: Final = select(_new.c.id).add_cte(_keys, _tags, _events)
 
 
-async def add_at_once(connection: AsyncConnection, call: Call, happened: Sequence[Event]) -> bool:
+async def add_at_once(database: Database, call: Call, happened: Sequence[Event]) -> bool:
     """Store the call, what it is found by, and its events; return False, storing nothing, if its ``external_id`` is
     taken."""
     parameters: dict[str, Any] = {
@@ -60,4 +60,4 @@ async def add_at_once(connection: AsyncConnection, call: Call, happened: Sequenc
         "event_types": [event.type.value for event in happened],
         "event_times": [event.occurred_at for event in happened],
     }
-    return await connection.scalar(_ADD, parameters) is not None
+    return bool(await database.changed(_ADD, parameters))

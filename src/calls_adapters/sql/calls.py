@@ -58,15 +58,13 @@ class SqlCallRepository(CallRepository):
         return await self._once(call, lambda: self._added(call, events, receipt, job))
 
     async def get(self, call_id: CallId) -> Call:
-        async with self._database.one() as connection:
-            row = (await connection.execute(_GET, {"call_id": call_id})).mappings().one_or_none()
-        if row is None:
+        rows = await self._database.rows(_GET, {"call_id": call_id})
+        if not rows:
             raise CallNotFound(_missing(call_id))
-        return call_from(row)
+        return call_from(rows[0])
 
     async def recording(self, call_id: CallId) -> Recording:
-        async with self._database.one() as connection:
-            rows = (await connection.execute(_RECORDING, {"wanted_call_id": call_id})).mappings().all()
+        rows = await self._database.rows(_RECORDING, {"wanted_call_id": call_id})
         if not rows:
             raise CallNotFound(_missing(call_id))
         if rows[0]["recording_id"] is None:
@@ -128,11 +126,8 @@ class SqlCallRepository(CallRepository):
     async def _once(self, call: Call, store: Callable[[], Awaitable[bool]]) -> Call:
         """Return *call* when *store* has stored it, or else the holder of its ``external_id``."""
         while not await store():
-            async with self._database.one() as connection:
-                found = await connection.execute(_HOLDER, {"external_id": call.details.external_id})
-                row = found.mappings().one_or_none()
-            if row is not None:
-                return call_from(row)
+            if rows := await self._database.rows(_HOLDER, {"external_id": call.details.external_id}):
+                return call_from(rows[0])
             # The holder was erased in this very moment: the external_id is free again.
         return call
 
@@ -140,8 +135,7 @@ class SqlCallRepository(CallRepository):
         self, call: Call, events: Sequence[Event], receipt: Receipt | None, job: Job | None = None
     ) -> bool:
         if self._database.is_postgres and job is None and receipt is None:
-            async with self._database.change() as connection:
-                return await add_at_once(connection, call, events)
+            return await add_at_once(self._database, call, events)
         async with self._database.write() as connection:
             if not await store_call(self._database, connection, call):
                 return False

@@ -15,9 +15,8 @@ class SqlIntakeSwitch(IntakeSwitch):
         self._database = database
 
     async def state(self) -> IntakeState:
-        async with self._database.one() as connection:
-            row = (await connection.execute(_STATE)).one_or_none()
-        return IntakeState(accepting=row.accepting, reason=row.reason) if row else IntakeState()
+        rows = await self._database.rows(_STATE)
+        return IntakeState(accepting=rows[0]["accepting"], reason=rows[0]["reason"]) if rows else IntakeState()
 
     async def set(self, state: IntakeState) -> None:
         values = {"accepting": state.accepting, "reason": storable(state.reason) if state.reason else state.reason}
