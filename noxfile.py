@@ -124,14 +124,14 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """One benchmark by the name of its file: ``nox -s bench -- audio``; without a name it lists them."""
+    """All benchmarks, small, with tables and a plot in benchmarks/results; or one: ``nox -s bench -- audio``."""
     _install(session, ".", "--group", "bench")
-    names = sorted(file.stem for file in Path("benchmarks").glob("[a-z]*.py"))
-    if not session.posargs:
-        session.log(f"benchmarks: {', '.join(names)}")
-        return
-    name, *arguments = session.posargs
-    session.run("python", "-m", f"benchmarks.{name}", *arguments)
+    names = {file.stem for file in Path("benchmarks").glob("[a-z]*.py")}
+    if session.posargs and session.posargs[0] in names:
+        name, *arguments = session.posargs
+        session.run("python", "-m", f"benchmarks.{name}", *arguments)
+    else:
+        session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 def _install(session: nox.Session, *what: str) -> None:

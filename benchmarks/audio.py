@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.processes import conditions
+
 SILENCES: Final = [
     [(3.0, 5.5), (11.0, 11.4), (20.0, 21.2), (33.0, 40.0), (52.0, 52.9)],
     [(2.0, 4.5), (19.5, 20.9), (35.0, 52.5)],
@@ -244,7 +246,7 @@ def main() -> None:
             memory[case.name] = {m: run("ours", make(case, wanted.folder, m * 60)).peak_mb for m in wanted.memory}
             print("  peak MB by minutes:", {m: round(peak) for m, peak in memory[case.name].items()}, flush=True)
     if wanted.json:
-        wanted.json.write_text(json.dumps({"cases": results, "peak_mb": memory}, indent=1))
+        wanted.json.write_text(json.dumps({**conditions(), "cases": results, "peak_mb": memory}, indent=1))
 
 
 if __name__ == "__main__":

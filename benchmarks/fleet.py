@@ -10,16 +10,15 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from benchmarks.processes import conditions, cpu_seconds
 from calls_adapters.sql import Database, SqlCallRepository, SqlHolds
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import Call, CallDetails
@@ -112,28 +111,6 @@ def accepted(analyzer: str) -> Acceptance:
     return Acceptance(call=call, recording=recording, job=job, events=[], held_key=recording.storage_key)
 
 
-def cpu_seconds(processes: Sequence[int]) -> float:
-    """Return user and system time of *processes* and of their children, living and ended."""
-    ticks = 0
-    for pid in family(processes):
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ticks += sum(int(field) for field in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def family(processes: Sequence[int]) -> Iterator[int]:
-    for pid in processes:
-        yield pid
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        yield from family([int(child) for child in children])
-
-
 def in_work(server: PostgresServer, url: str) -> int:
     return int(server.execute("SELECT count(*) FROM calls WHERE status = 'processing'", url))
 
@@ -217,7 +194,7 @@ def main() -> None:
                       f"{result.per_second:>12}{result.of_ideal or '':>10}{result.worker_cpu_ms:>11}"
                       f"{result.postgres_cpu_ms:>13}{result.connections:>13}", flush=True)  # fmt: skip
     if options.json:
-        figures = {"python": sys.version.split()[0], "wait_sec": options.wait, "drains": [asdict(r) for r in results]}
+        figures = {**conditions(), "wait_sec": options.wait, "drains": [asdict(r) for r in results]}
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 

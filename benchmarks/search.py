@@ -9,7 +9,6 @@ import asyncio
 import json
 import math
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.many_calls import Peer, fill_postgres, fill_sqlite
+from benchmarks.processes import conditions
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallRepository, SqlCallSearch, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
-    results: dict[str, Any] = {"rows": arguments.rows, "python": sys.version.split()[0]}
+    results: dict[str, Any] = {**conditions(), "rows": arguments.rows}
     with ExitStack() as stack:
         if arguments.only != "postgres":
             path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "calls.db")

@@ -24,11 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.processes import conditions
+
 MEGA: Final = 1_000_000
 BOUNDARY: Final = "benchmark"
 CALL: Final = {"caller": "+7900", "receiver": "101", "started_at": "2026-01-01T00:00:00Z"}
 CLIENTS: Final = 8
-STALL_SIZE: Final = 64 * 2**20
 
 
 @dataclass
@@ -197,7 +198,9 @@ def clear(folder: Path) -> None:
     os.sync()
 
 
-def compare(sizes: Sequence[int], rounds: int, folder: Path) -> None:
+def compare(sizes: Sequence[int], rounds: int, folder: Path, stall_size: int) -> dict[str, Any]:
+    """Compare all cases; return for each size, and for ``stall``, their figures by name."""
+    results: dict[str, Any] = {}
     names = ["calls, form", "calls, PUT", "peer"]
     with ExitStack() as stack:
         servers = {name: stack.enter_context(serving(name, folder / name.replace(", ", "-"))) for name in names}
@@ -213,23 +216,36 @@ def compare(sizes: Sequence[int], rounds: int, folder: Path) -> None:
                     samples[name] += [found] if number else []
                     for each in names:
                         clear(folder / each.replace(", ", "-"))
-            report(size, pipe, samples)
+            results[f"{size // 2**20} MiB"] = report(size, pipe, samples)
             path.unlink()
-        path, sha256 = make_file(folder, STALL_SIZE)
-        print(f"\n{CLIENTS} uploads of {STALL_SIZE // 2**20} MiB at once, and a small GET again and again")
+        path, sha256 = make_file(folder, stall_size)
+        stalls: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in names}
+        print(f"\n{CLIENTS} uploads of {stall_size // 2**20} MiB at once, and a small GET again and again")
         print(f"{'':14}{'median ms':>10}{'longest ms':>12}{'MB/s':>8}{'memory MB':>11}")
         for name in names * rounds:
-            median, longest, speed, memory = measure_stall(servers[name], path, sha256)
+            stalls[name].append(measure_stall(servers[name], path, sha256))
+            median, longest, speed, memory = stalls[name][-1]
             print(f"{name:14}{median:10.1f}{longest:12.1f}{speed:8.0f}{memory:11.1f}", flush=True)
             clear(folder / name.replace(", ", "-"))
+    results["stall"] = {
+        name: {
+            "median_ms": round(statistics.median(run[0] for run in runs), 1),
+            "longest_ms": round(statistics.median(run[1] for run in runs), 1),
+            "mb_per_sec": round(statistics.median(run[2] for run in runs)),
+            "memory_mb": round(max(run[3] for run in runs), 1),
+        }
+        for name, runs in stalls.items()
+    }
+    return results
 
 
-def report(size: int, pipe: Sequence[Sample], samples: dict[str, list[Sample]]) -> None:
+def report(size: int, pipe: Sequence[Sample], samples: dict[str, list[Sample]]) -> dict[str, Any]:
     limit = statistics.median(sample.megabytes_per_sec for sample in pipe)
     peer = statistics.median(sample.megabytes_per_sec for sample in samples["peer"])
     peer_cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in samples["peer"])
     print(f"\n{size / 2**20:.0f} MiB, median of {len(pipe)}; cat | tee | openssl sha256: {limit:.0f} MB/s")
     print(f"{'':14}{'MB/s':>6}{'of pipe':>9}{'of peer':>9}{'CPU s/GB':>10}{'of peer':>9}{'memory MB':>11}")
+    figures: dict[str, Any] = {"pipe": {"mb_per_sec": round(limit)}}
     for name, found in samples.items():
         speed = statistics.median(sample.megabytes_per_sec for sample in found)
         cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in found)
@@ -239,6 +255,8 @@ def report(size: int, pipe: Sequence[Sample], samples: dict[str, list[Sample]]) 
             f"{cpu:10.2f}{cpu / peer_cpu:9.2f}{memory:11.1f}",
             flush=True,
         )
+        figures[name] = {"mb_per_sec": round(speed), "cpu_sec_per_gb": round(cpu, 2), "memory_mb": round(memory, 1)}
+    return figures
 
 
 def serve_peer(port: int, folder: Path) -> None:
@@ -273,6 +291,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 1024], help="MiB per upload")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stall-size", type=int, default=64, help="MiB of each of the uploads at once")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--folder", type=Path, help="where files go; by default a temporary folder")
     parser.add_argument("--peer", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -281,10 +301,13 @@ def main() -> None:
         serve_peer(options.peer, folder)
         return
     try:
-        compare([size * 2**20 for size in options.sizes], options.rounds, folder)
+        sizes = [size * 2**20 for size in options.sizes]
+        results = compare(sizes, options.rounds, folder, options.stall_size * 2**20)
     finally:
         if options.folder is None:
             shutil.rmtree(folder)
+    if options.json:
+        options.json.write_text(json.dumps({**conditions(), **results}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
