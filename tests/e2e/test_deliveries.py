@@ -1,5 +1,6 @@
 """Events on their way to receivers that restart, hang, refuse and are gone."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
+from calls_adapters.sql.migrate import migrate
 from tests.http.test_calls import CALL
 from tests.servers.receiver import Receiver
 from tests.servers.service import Service
@@ -47,10 +49,17 @@ def settled(client: httpx2.Client, key: str, state: str) -> dict[str, Any]:
     return found
 
 
-def test_every_event_takes_effect_once_whatever_restarts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))])
+def test_every_event_takes_effect_once_whatever_restarts(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
     """The notifier is killed three times and the receiver is away three times, while another receiver hangs: the
     receiver verifies each event with the public library, and sees each that the feed has, once by its id."""
-    with Receiver() as receiver, Receiver() as hanging, Service(tmp_path, **QUICK) as service:
+    url = None
+    if database == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        asyncio.run(migrate(url))
+    with Receiver() as receiver, Receiver() as hanging, Service(tmp_path, url, **QUICK) as service:
         hanging.answers = [60.0] * 1000
         with service.client() as client:
             connected(client, hanging)
