@@ -14,7 +14,7 @@ from calls_adapters.telemetry.prometheus import exposed
 from calls_adapters.telemetry.readings import Readings, ReadingsCollector
 from calls_app.checks import Check, PartChecks
 from calls_core.errors import CallsError
-from calls_core.ports import Clock, JobQueue
+from calls_core.ports import Clock, Deliveries, JobQueue
 
 KEEP_QUEUE_SEC: Final = 5.0
 KEEP_PARTS_SEC: Final = 15.0
@@ -46,6 +46,14 @@ class Kept(Generic[T]):
         return self._reading.result()
 
 
+@dataclass(frozen=True, slots=True)
+class Queues:
+    jobs: Mapping[str, int]
+    oldest_job: datetime | None
+    deliveries: Mapping[str, int]
+    oldest_delivery: datetime | None
+
+
 @dataclass(slots=True)
 class Scrape:
     """Answers a scrape. However many there are, the parts are asked once in a few seconds each, and whatever is down,
@@ -54,9 +62,10 @@ class Scrape:
     registry: CollectorRegistry
     readings: ReadingsCollector
     jobs: JobQueue
+    deliveries: Deliveries
     checks: PartChecks
     clock: Clock
-    _queue: Kept[tuple[Mapping[str, int], datetime | None]] = field(init=False)
+    _queue: Kept[Queues] = field(init=False)
     _parts: dict[str, Kept[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,18 +82,30 @@ class Scrape:
         self.readings.latest = latest
         return exposed(self.registry, accept)
 
-    async def _read_queue(self) -> tuple[Mapping[str, int], datetime | None]:
-        return await self.jobs.depth(), await self.jobs.oldest()
+    async def _read_queue(self) -> Queues:
+        return Queues(
+            await self.jobs.depth(),
+            await self.jobs.oldest(),
+            await self.deliveries.depth(),
+            await self.deliveries.oldest(),
+        )
 
     async def _queue_reading(self) -> Readings:
         try:
-            depth, oldest = await self._queue.latest()
+            queues = await self._queue.latest()
         except (CallsError, TimeoutError) as error:
             self.readings.failed.inc()
             _log.warning("the queue cannot be read for the metrics: %s", error)
             return Readings()
-        age = (self.clock() - oldest).total_seconds() if oldest else 0.0
-        return Readings(jobs=depth, oldest_age_sec=max(0.0, age))
+        return Readings(
+            jobs=queues.jobs,
+            oldest_age_sec=self._age(queues.oldest_job),
+            deliveries=queues.deliveries,
+            oldest_delivery_age_sec=self._age(queues.oldest_delivery),
+        )
+
+    def _age(self, oldest: datetime | None) -> float:
+        return max(0.0, (self.clock() - oldest).total_seconds()) if oldest else 0.0
 
     async def _works(self, name: str) -> bool:
         try:

@@ -32,6 +32,13 @@ class Action(StrEnum):
     AUDIO_EXPIRED = "recording.audio_expired"
     TRANSCRIPT_EXPIRED = "recording.transcript_expired"
     ERASURE_ORDERED = "number.erasure_ordered"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 (not a password)
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    DELIVERY_REPLAYED = "delivery.replayed"
+    DELIVERIES_RELEASED = "deliveries.released"
     CALL_DELETED = "call.deleted"
     """Written by the repository, in the transaction that erases the call."""
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import Litestar, Request
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
@@ -110,7 +111,7 @@ class Gate(ASGIMiddleware):
             nonlocal looked_at
             if message["type"] == "http.response.start" and is_recorded and message["status"] in SUCCESSES:
                 # Before the first byte leaves: what cannot be recorded is not handed out.
-                await self._record(request, rule)
+                await self._record(request, rule, _location(message))
             elif message["type"] == "http.response.body" and clock() - looked_at > LOOK_AGAIN_SEC:
                 await _admitted(request, rule)
                 looked_at = clock()
@@ -118,7 +119,7 @@ class Gate(ASGIMiddleware):
 
         await next_app(scope, receive, watched_send)
 
-    async def _record(self, request: Request[Any, Any, Any], rule: Rule) -> None:
+    async def _record(self, request: Request[Any, Any, Any], rule: Rule, location: str) -> None:
         assert rule.recorded is not None  # noqa: S101 (for the type checker)
         actor, call_id = actor_of(request), _call_id(request)
         sitting = (actor, rule.recorded, request.url.path)
@@ -126,10 +127,18 @@ class Gate(ASGIMiddleware):
             return
         query = urlencode([(name, value) for name, value in _parameters(request) if name != TOKEN])
         told = {"query": query} if query else {}
-        told |= {"export": str(request.path_params["export_id"])} if "export_id" in request.path_params else {}
+        ids = {name: value for name, value in request.path_params.items() if name.endswith("_id") and name != "call_id"}
+        told |= {name.removesuffix("_id"): str(value) for name, value in ids.items()}
+        told |= {"made": location} if location else {}
         audit = await request.app.state.dishka_container.get(KeepAudit)
         await audit(rule.recorded, actor, call_id=call_id, details=told)
         self._sittings.begin(sitting)
+
+
+def _location(message: Message) -> str:
+    """Return where the answer says that what was made is."""
+    location: str = MutableScopeHeaders.from_message(message).get("location", "")
+    return location
 
 
 class _Sittings:

@@ -313,6 +313,23 @@ async def test_an_erased_call_is_delivered_no_more(world: World) -> None:
         await world.deliveries.conclude(claim, attempt(world), DONE)
 
 
+async def test_what_is_on_its_way_is_counted(world: World) -> None:
+    """Queued and running; what a disabled destination has waiting is nobody's delay."""
+    assert (await world.deliveries.depth(), await world.deliveries.oldest()) == ({"queued": 0, "running": 0}, None)
+    to = await destination(world)
+    for _ in range(3):
+        await told_call(world)
+        world.clock.advance(MINUTE)
+    first = await claimed(world, to)
+    assert await world.deliveries.depth() == {"queued": 2, "running": 1}
+    assert await world.deliveries.oldest() == first.delivery.created_at
+
+    await world.deliveries.conclude(first, attempt(world), DONE)
+    assert await world.deliveries.oldest() == first.delivery.created_at + MINUTE
+    await world.destinations.save(to.changed(replace(to.details, enabled=False), world.clock.now))
+    assert (await world.deliveries.depth(), await world.deliveries.oldest()) == ({"queued": 2, "running": 0}, None)
+
+
 async def test_events_are_forgotten_when_nobody_waits_for_them(world: World) -> None:
     """With their deliveries and the log; what is queued, running or held keeps its event."""
     to = await destination(world)

@@ -16,7 +16,9 @@ def exported() -> dict[str, str]:
     """Each of our metrics as Prometheus knows it, with its type."""
     registry = CollectorRegistry()
     PrometheusTelemetry(registry, LogContextOnly(), "0")
-    ReadingsCollector(registry).latest = Readings(jobs={}, oldest_age_sec=0.0)
+    ReadingsCollector(registry).latest = Readings(
+        jobs={}, oldest_age_sec=0.0, deliveries={}, oldest_delivery_age_sec=0.0
+    )
     return {
         f"{metric.name}_total" if metric.type == "counter" else metric.name: metric.type
         for metric in registry.collect()

@@ -138,3 +138,26 @@ async def test_the_mask_of_a_password_is_never_taken_for_it(client: Client, memo
         refused = await method(where, json={"kind": "amqp", "url": url} if method == client.post else {"url": url})
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == "/url"
+
+
+async def test_the_audit_trail_tells_who_changed_what(client: Client) -> None:
+    """Each change with what it was done to, and nothing for looking."""
+    key = (await added(client))["id"]
+    await client.get(f"/webhooks/{key}")
+    await client.patch(f"/webhooks/{key}", json={"description": "b"})
+    await client.patch(f"/webhooks/{key}", json={"url": "ftp://x/"})
+    await client.post(f"/webhooks/{key}/rotate-secret")
+    await client.post(f"/webhooks/{key}/replay")
+    await client.post("/deliveries/release", json={"webhook_id": key})
+    await client.delete(f"/webhooks/{key}")
+
+    entries = (await client.get("/audit")).json()["items"][::-1]
+
+    assert [(entry["action"], entry["details"]) for entry in entries] == [
+        ("webhook.added", {"made": f"/webhooks/{key}"}),
+        ("webhook.changed", {"webhook": key}),
+        ("webhook.secret_rotated", {"webhook": key}),
+        ("webhook.replayed", {"webhook": key}),
+        ("deliveries.released", {}),
+        ("webhook.removed", {"webhook": key}),
+    ]

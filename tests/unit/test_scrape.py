@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from calls_adapters.memory import MemoryDatabase, MemoryJobQueue
+from calls_adapters.memory import MemoryDatabase, MemoryDeliveries, MemoryJobQueue
 from calls_adapters.telemetry.readings import ReadingsCollector
 from calls_app import scrape as module
 from calls_app.checks import Check
@@ -71,7 +71,8 @@ async def is_broken() -> str:
 def made(queue: Queue, needed: Check = works, optional: Check = is_down) -> Scrape:
     registry = CollectorRegistry()
     checks: Any = Checks(needed, optional)
-    return Scrape(registry, ReadingsCollector(registry), queue, checks, lambda: NOW)
+    deliveries = MemoryDeliveries(MemoryDatabase(), lambda: NOW)
+    return Scrape(registry, ReadingsCollector(registry), queue, deliveries, checks, lambda: NOW)
 
 
 async def values(scrape: Scrape) -> dict[str, float]:
@@ -90,6 +91,9 @@ async def test_it_tells_of_queue_and_parts() -> None:
         'calls_jobs{state="queued"}': 3,
         'calls_jobs{state="running"}': 1,
         "calls_oldest_unprocessed_age_seconds": 90,
+        'calls_deliveries_waiting{state="queued"}': 0,
+        'calls_deliveries_waiting{state="running"}': 0,
+        "calls_oldest_delivery_age_seconds": 0,
         'calls_part_up{part="storage"}': 1,
         'calls_part_up{part="broker"}': 0,
     }

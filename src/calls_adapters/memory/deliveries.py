@@ -1,6 +1,6 @@
 """Destinations and the queue of deliveries in memory."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -108,6 +108,16 @@ class MemoryDeliveries(Deliveries):
             stored.token += 1
             stored.delivery = replace(stored.delivery, state=state, run_at=now, finished_at=now if is_over else None)
         return len(expired)
+
+    async def depth(self) -> Mapping[str, int]:
+        states = [stored.delivery.state for stored in self._all()]
+        return {state.value: states.count(state) for state in (DeliveryState.QUEUED, DeliveryState.RUNNING)}
+
+    async def oldest(self) -> datetime | None:
+        enabled = {to.id for to in self._database.destinations.values() if to.details.enabled}
+        on_their_way = {DeliveryState.QUEUED, DeliveryState.RUNNING}
+        found = [stored.delivery for stored in self._all() if stored.delivery.destination_id in enabled]
+        return min((delivery.created_at for delivery in found if delivery.state in on_their_way), default=None)
 
     async def page(self, wanted: DeliveryFilter, before: DeliveryId | None, limit: int) -> Sequence[Delivery]:
         found = (stored.delivery for stored in self._all() if self._fits(stored.delivery, wanted))

@@ -1,10 +1,10 @@
 """The queue of deliveries in a relational database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, case, insert, null, select, update
+from sqlalchemy import and_, case, func, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.claims import (
@@ -47,6 +47,13 @@ _DELIVERY: Final = (
 )
 _JOINED: Final = select(*_DELIVERY).join(events, events.c.id == deliveries.c.event_id)
 _TO_SEND: Final = _JOINED.add_columns(events.c.body)
+_ON_THEIR_WAY: Final = {"queued": queued(deliveries), "running": running(deliveries)}
+_NUMBER: Final = select(func.count()).select_from(deliveries)
+_OLDEST: Final = (
+    select(func.min(deliveries.c.created_at))
+    .join(destinations, destinations.c.id == deliveries.c.destination_id)
+    .where(destinations.c.enabled)
+)
 _IDLE: Final = deliveries.c.state.not_in(["queued", "running"])
 
 
@@ -129,6 +136,16 @@ class SqlDeliveries(Deliveries):
         expired = running(deliveries) & (deliveries.c.lease_until <= self._now())
         async with self._database.change() as connection:
             return (await connection.execute(update(deliveries).where(expired).values(changes))).rowcount
+
+    async def depth(self) -> Mapping[str, int]:
+        # Apart, for each state has an index of its own.
+        async with self._database.one() as connection:
+            return {state: await connection.scalar(_NUMBER.where(of)) or 0 for state, of in _ON_THEIR_WAY.items()}
+
+    async def oldest(self) -> datetime | None:
+        async with self._database.one() as connection:
+            found = [await connection.scalar(_OLDEST.where(of)) for of in _ON_THEIR_WAY.values()]
+        return min((made for made in found if made), default=None)
 
     async def page(self, wanted: DeliveryFilter, before: DeliveryId | None, limit: int) -> Sequence[Delivery]:
         statement = _JOINED.where(*fitting(wanted)).order_by(deliveries.c.id.desc()).limit(limit)

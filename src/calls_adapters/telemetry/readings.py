@@ -1,6 +1,6 @@
 """What is not counted here but read when somebody asks: the queue, and whether the parts answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter
@@ -14,6 +14,8 @@ class Readings:
 
     jobs: Mapping[str, int] | None = None
     oldest_age_sec: float | None = None
+    deliveries: Mapping[str, int] | None = None
+    oldest_delivery_age_sec: float | None = None
     parts: Mapping[str, bool] = field(default_factory=dict)
 
 
@@ -31,7 +33,7 @@ class ReadingsCollector(Collector):
         return _families()
 
     def collect(self) -> Iterator[Metric]:
-        jobs, oldest, parts = _families()
+        jobs, oldest, deliveries, oldest_delivery, parts = _families()
         if self.latest.jobs is not None:
             for state, number in self.latest.jobs.items():
                 jobs.add_metric([state], number)
@@ -39,16 +41,28 @@ class ReadingsCollector(Collector):
         if self.latest.oldest_age_sec is not None:
             oldest.add_metric([], self.latest.oldest_age_sec)
             yield oldest
+        if self.latest.deliveries is not None:
+            for state, number in self.latest.deliveries.items():
+                deliveries.add_metric([state], number)
+            yield deliveries
+        if self.latest.oldest_delivery_age_sec is not None:
+            oldest_delivery.add_metric([], self.latest.oldest_delivery_age_sec)
+            yield oldest_delivery
         for part, is_up in self.latest.parts.items():
             parts.add_metric([part], float(is_up))
         yield parts
 
 
-def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+def _families() -> Sequence[GaugeMetricFamily]:
     return (
         GaugeMetricFamily("calls_jobs", "Jobs in the database that have not ended.", labels=["state"]),
         GaugeMetricFamily(
             "calls_oldest_unprocessed_age_seconds", "Age of the oldest job that has not ended; 0 when there is none."
+        ),
+        GaugeMetricFamily("calls_deliveries_waiting", "Events on their way to webhooks.", labels=["state"]),
+        GaugeMetricFamily(
+            "calls_oldest_delivery_age_seconds",
+            "Age of the oldest event on its way to an enabled webhook; 0 when there is none.",
         ),
         GaugeMetricFamily("calls_part_up", "Whether a part behind the service answers.", labels=["part"]),
     )

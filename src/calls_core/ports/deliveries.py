@@ -96,6 +96,14 @@ class Deliveries(Protocol):
         many that were."""
 
     @abstractmethod
+    async def depth(self) -> Mapping[str, int]:
+        """Return how many there are in each of the states ``queued`` and ``running``."""
+
+    @abstractmethod
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest that is queued or running for an enabled destination was made; None without any."""
+
+    @abstractmethod
     async def page(self, wanted: DeliveryFilter, before: DeliveryId | None, limit: int) -> Sequence[Delivery]:
         """Return deliveries that fit, latest first, from the one after *before* on."""
 
