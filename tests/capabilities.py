@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from calls_http.page import page_folder
 from tests.servers.chromium import NoBrowser, chromium_program
 from tests.servers.disk import NoTmpfs, require_tmpfs
 from tests.servers.nginx import NoNginx, nginx_program
@@ -82,6 +83,12 @@ def _browser() -> Reason | None:
     return None
 
 
+def _page() -> Reason | None:
+    if (page_folder() / "index.html").is_file():
+        return None
+    return "the web page is not built: install the package (again)"
+
+
 def _promtool() -> Reason | None:
     if shutil.which("promtool"):
         return None
@@ -116,6 +123,7 @@ CAPABILITIES: Final[Mapping[str, Callable[[], Reason | None]]] = MappingProxyTyp
         "redis": _redis,
         "rabbitmq": _rabbitmq,
         "nginx": _nginx,
+        "page": _page,
         "promtool": _promtool,
         "recordings": _recordings,
         "s3": _s3,

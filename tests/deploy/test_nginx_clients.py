@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from calls_http.events import Streaming
-from calls_http.page import page_folder
 from tests.deploy.door import CALL, Headers, caller, wait_for
 from tests.servers.nginx import CONFIGURATION, NginxServer
 from tests.servers.service import Service
@@ -134,7 +133,7 @@ def test_a_player_needs_its_address_only(nginx: NginxServer, service: Service, a
         assert token not in log.read_text()
 
 
-@pytest.mark.skipif(not (page_folder() / "index.html").is_file(), reason="the page is not built")
+@pytest.mark.requires("page")
 def test_the_page_comes_packed_and_stays(nginx: NginxServer) -> None:
     """How it is packed, kept by browsers and guarded is left as it was."""
     with caller(nginx, follow_redirects=True) as browser:
