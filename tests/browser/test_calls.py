@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +174,12 @@ def test_walked_by_keys(page: Page, calls: list[dict[str, Any]]) -> None:
     expect(page.get_by_text("one selected")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="+7 495 000-00-58")).to_be_visible()
+
+
+def test_a_call_on_hold(service: Service, opened: Callable[..., Page], client: httpx2.Client) -> None:
+    """Why it is held is shown, and deleting it is not offered."""
+    call = register(client, caller="held")
+    client.put(f"/calls/{call['id']}/legal-hold", json={"reason": "Case 4711"}).raise_for_status()
+    page = opened(f"{service.url}/ui/calls/{call['id']}")
+    expect(page.get_by_text("Case 4711")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions")).to_have_count(0)

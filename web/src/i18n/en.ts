@@ -94,6 +94,7 @@ export default {
   finding: { when: 'when', share: 'share', time: 'time' },
   call: {
     back: 'All calls',
+    held: 'On legal hold, so nobody can delete it:',
     gone: 'There is no such call. It may have been deleted.',
     download: 'Download',
     actions: 'Actions',
