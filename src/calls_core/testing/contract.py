@@ -21,7 +21,7 @@ NAME_LIMIT: Final = 64
 CUT: Final = Reason("truncated", "the file ends in the middle")
 ODD_BLOCK_SEC: Final = 0.0371
 LONG_SEC: Final = 60.0
-TRIES: Final = 3
+TRIES: Final = 8
 
 
 class AnalyzerContract:
