@@ -141,5 +141,8 @@ def _hashed(request: Request[Any, Any, Any], payload: bytes) -> str:
 
 
 def _replay(answer: Answer) -> Response[bytes]:
-    headers = {REPLAYED: "true"} | ({"Location": answer.location} if answer.location else {})
+    # What was answered may be a secret, whatever its route says of caches.
+    headers = {REPLAYED: "true", "Cache-Control": "no-store"} | (
+        {"Location": answer.location} if answer.location else {}
+    )
     return Response(answer.body.encode(), status_code=answer.status, headers=headers, media_type=MediaType.JSON)

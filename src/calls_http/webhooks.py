@@ -1,19 +1,21 @@
 """Destinations: where events go."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.datastructures import CacheControlHeader
 from litestar.params import FromPath, JSONBody
 
 from calls_core.call import utc
+from calls_core.delivery import Destination
 from calls_core.errors import FieldError, InvalidInput
 from calls_core.events import DestinationId
 from calls_core.use_cases.manage_destinations import ManageDestinations
 from calls_http import wire
 from calls_http.documentation import READS_BODY, operation, problems
+from calls_http.idempotency import Idempotent, receipting
 from calls_http.queries import refuse_unknown_parameters
 
 NO_STORE: Final = CacheControlHeader(no_store=True)
@@ -23,20 +25,23 @@ NO_STORE: Final = CacheControlHeader(no_store=True)
 @post(
     "/webhooks",
     cache_control=NO_STORE,
-    operation_class=operation(headers={201: {"Location": "Where the webhook is."}}),
-    responses=problems(*READS_BODY),
+    middleware=[Idempotent()],
+    operation_class=operation(headers={201: {"Location": "Where the webhook is."}}, keyed=True),
+    responses=problems(409, *READS_BODY),
     response_description="The new webhook with its secret, which is not shown again.",
     summary="Add a webhook",
 )
 async def add_webhook(
-    data: JSONBody[wire.NewWebhook], manage: FromDishka[ManageDestinations]
+    request: Request[Any, Any, Any], data: JSONBody[wire.NewWebhook], manage: FromDishka[ManageDestinations]
 ) -> Response[wire.Webhook]:
     """Events that are told from now on go to `url`, signed as Standard Webhooks 1.0.0 says. Redirects are not followed,
     and where the address leads is judged whenever it is dialled."""
-    made = await manage.add(data.details())
-    return Response(
-        wire.Webhook.of(made, with_secret=True), status_code=201, headers={"Location": f"/webhooks/{made.id}"}
-    )
+    return _added(await manage.add(data.details(), await receipting(request, _added)))
+
+
+def _added(made: Destination) -> Response[wire.Webhook]:
+    headers = {"Location": f"/webhooks/{made.id}"}
+    return Response(wire.Webhook.of(made, with_secret=True), status_code=201, headers=headers)
 
 
 @get("/webhooks", operation_class=operation(), responses=problems(), summary="List webhooks")

@@ -23,9 +23,9 @@ from calls_core.delivery import (
     Ending,
     new_secret,
 )
-from calls_core.errors import DeliveryNotFound, DestinationNotFound, LeaseLost, Reason
+from calls_core.errors import DeliveryNotFound, DestinationNotFound, IdempotencyKeyInUse, LeaseLost, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
-from calls_core.ports import Deliveries, Destinations
+from calls_core.ports import Answer, Deliveries, Destinations, KeyClaim, Receipt
 from tests.contracts.test_event_feed import told
 from tests.contracts.worlds import MINUTE, World
 
@@ -86,6 +86,19 @@ async def test_a_destination_is_kept_as_it_is(world: World) -> None:
     for work in (world.destinations.get(to.id), world.destinations.remove(to.id), world.destinations.save(to)):
         with pytest.raises(DestinationNotFound):
             await work
+
+
+async def test_a_destination_is_kept_with_its_answer(world: World) -> None:
+    """A repetition finds it; a destination whose claim was lost is not stored."""
+    answer = Answer(payload_sha256="00", status=201, location="/webhooks/1", body="{}")
+    claim = await world.keys.claim("anna", "key", MINUTE)
+    assert isinstance(claim, KeyClaim)
+    made = replace(await destination(world), id=DestinationId(world.new_id()))
+    await world.destinations.add(made, Receipt(claim, answer))
+    assert await world.keys.claim("anna", "key", MINUTE) == answer
+    with pytest.raises(IdempotencyKeyInUse):
+        await world.destinations.add(replace(made, id=DestinationId(world.new_id())), Receipt(claim, answer))
+    assert len(await world.destinations.all()) == 2
 
 
 async def test_telling_makes_a_delivery_for_whoever_wants_it(world: World) -> None:

@@ -38,6 +38,21 @@ async def test_a_secret_is_shown_once(client: Client) -> None:
     assert rotated["secret"] != made["secret"]
 
 
+async def test_a_repeated_request_gets_the_same_secret(client: Client) -> None:
+    """And makes no second webhook, to which everything would be sent twice; nobody may keep that answer either."""
+    headers = {"Idempotency-Key": "once"}
+    first, again = [await client.post("/webhooks", json={"url": URL}, headers=headers) for _ in range(2)]
+    assert (again.status_code, again.json(), again.headers["location"]) == (
+        201,
+        first.json(),
+        first.headers["location"],
+    )
+    assert (again.headers["idempotency-replayed"], again.headers["cache-control"]) == ("true", "no-store")
+    assert len((await client.get("/webhooks")).json()["items"]) == 1
+    other = await client.post("/webhooks", json={"url": f"{URL}/other"}, headers=headers)
+    assert other.status_code == 422
+
+
 async def test_only_what_is_given_changes(client: Client) -> None:
     """The rest stays; what is wrong changes nothing."""
     key = (await added(client, description="billing"))["id"]

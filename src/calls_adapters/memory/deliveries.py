@@ -20,14 +20,16 @@ from calls_core.delivery import (
 )
 from calls_core.errors import DeliveryNotFound, DestinationNotFound, LeaseLost
 from calls_core.events import DestinationId, Event
-from calls_core.ports import Clock, Deliveries, Destinations
+from calls_core.ports import Clock, Deliveries, Destinations, Receipt
 
 
 class MemoryDestinations(Destinations):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def add(self, destination: Destination) -> None:
+    async def add(self, destination: Destination, receipt: Receipt | None = None) -> None:
+        self._database.require_claim(receipt)
+        self._database.keep_answer(receipt, destination.created_at)
         self._database.destinations[destination.id] = destination
 
     async def get(self, destination_id: DestinationId) -> Destination:

@@ -6,12 +6,13 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import destination_from, destination_row
 from calls_adapters.sql.tables import destinations
 from calls_core.delivery import Destination
 from calls_core.errors import DestinationNotFound
 from calls_core.events import DestinationId
-from calls_core.ports import Destinations
+from calls_core.ports import Destinations, Receipt
 
 _ALL: Final = select(destinations).order_by(destinations.c.id)
 
@@ -20,8 +21,9 @@ class SqlDestinations(Destinations):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, destination: Destination) -> None:
-        async with self._database.change() as connection:
+    async def add(self, destination: Destination, receipt: Receipt | None = None) -> None:
+        async with self._database.write() as connection:
+            await keep_answer(self._database, connection, receipt)
             await connection.execute(insert(destinations).values(destination_row(destination)))
 
     async def get(self, destination_id: DestinationId) -> Destination:

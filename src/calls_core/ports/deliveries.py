@@ -18,14 +18,19 @@ from calls_core.delivery import (
 )
 from calls_core.errors import FieldError
 from calls_core.events import DestinationId, Event
+from calls_core.ports.idempotency import Receipt
 
 
 class Destinations(Protocol):
     """Destinations at rest. Any method may raise ``RepositoryUnavailable``."""
 
     @abstractmethod
-    async def add(self, destination: Destination) -> None:
-        """Store a new destination; it is told of the events that are told from now on."""
+    async def add(self, destination: Destination, receipt: Receipt | None = None) -> None:
+        """Store a new destination; it is told of the events that are told from now on.
+
+        Raises:
+            IdempotencyKeyInUse: the claim in *receipt* was lost; nothing is stored.
+        """
 
     @abstractmethod
     async def get(self, destination_id: DestinationId) -> Destination:

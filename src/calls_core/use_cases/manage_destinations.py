@@ -17,7 +17,7 @@ from calls_core.delivery import (
 )
 from calls_core.errors import InvalidDestination
 from calls_core.events import DestinationId, Event, EventId
-from calls_core.ports import Clock, Deliveries, Destinations, EventBodies, NewId, Senders
+from calls_core.ports import Clock, Deliveries, Destinations, EventBodies, NewId, Receipting, Senders
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,17 @@ class ManageDestinations:
     clock: Clock
     new_id: NewId
 
-    async def add(self, details: DestinationDetails) -> Destination:
+    async def add(self, details: DestinationDetails, receipting: Receipting[Destination] | None = None) -> Destination:
         """Store a new destination, with a secret of its own.
 
         Raises:
+            IdempotencyKeyInUse: the claim in the receipt was lost.
             InvalidDestination: its details are not valid.
         """
         now = self.clock()
         key = DestinationId(self.new_id())
         made = Destination(id=key, details=self._checked(details), secret=new_secret(), created_at=now, updated_at=now)
-        await self.destinations.add(made)
+        await self.destinations.add(made, receipting(made) if receipting else None)
         return made
 
     async def all(self) -> Sequence[Destination]:
