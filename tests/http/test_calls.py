@@ -46,6 +46,7 @@ async def test_a_new_call_is_answered_with_201_and_its_location(client: Client) 
         "metadata": {},
         "duration_sec": None,
         "failure": None,
+        "legal_hold": None,
     }
     assert (await client.get(answer.headers["location"])).json() == body
 

@@ -52,6 +52,8 @@ async def test_a_recording_is_accepted(client: Client, memory: MemoryService) ->
             {"analyzer": "words", "version": "1", "status": "pending", "attempts": 0, **step},
         ],
         "findings": {},
+        "audio_expired_at": None,
+        "transcript_expired_at": None,
     }
     assert (await client.get(f"/calls/{call['id']}")).json()["status"] == "processing"
     assert (await client.get(f"/calls/{call['id']}/recording")).json() == body
