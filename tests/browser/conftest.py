@@ -17,8 +17,9 @@ from tests.servers.service import Service
 PATIENCE_MS = 10_000
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with the file: Playwright keeps an event loop running meanwhile, beside which no other can be started."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox", "--mute-audio"])
 
