@@ -13,11 +13,13 @@ from calls_adapters.memory import (
     MemoryCallSearch,
     MemoryDatabase,
     MemoryHolds,
+    MemoryIdempotencyKeys,
     MemoryIntakeSwitch,
     MemoryJobQueue,
     MemoryStepParts,
     MemoryStorage,
     MemoryTelemetry,
+    MemoryUploads,
     MemoryWakeUps,
 )
 from calls_adapters.memory.database import JobState
@@ -32,12 +34,14 @@ from calls_core.ports import (
     CallRepository,
     Clock,
     Holds,
+    IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
     NewId,
     RecordingStorage,
     StepParts,
     Telemetry,
+    Uploads,
     WakeUps,
     WorkerIsDead,
 )
@@ -178,6 +182,8 @@ class Process:
         self._parts: dict[object, object] = {
             CallRepository: life.through(world.calls),
             JobQueue: life.through(world.jobs),
+            IdempotencyKeys: MemoryIdempotencyKeys(world.database, world.clock),
+            Uploads: MemoryUploads(world.database, world.clock),
             StepParts: MemoryStepParts(world.database, world.clock),
             Holds: life.through(world.holds),
             RecordingStorage: life.through(world.storage),

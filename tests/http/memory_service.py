@@ -121,6 +121,7 @@ from calls_http.events import Streaming
 from calls_http.health import Check, HealthChecks
 
 MAX_UPLOAD_BYTES: Final = 1_000_000
+STARTED: Final = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SECRET: Final = b"a secret that only these tests know"
 
 SIGNAL: Final = Signal(
@@ -193,7 +194,7 @@ class MemoryService:
     retention: RetentionRules = field(default_factory=RetentionRules)
 
     def __post_init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+        self.now = STARTED
         self.database = MemoryDatabase()
         self.calls = MemoryCallRepository(self.database)
         self.storage: RecordingStorage = MemoryStorage()
@@ -209,6 +210,7 @@ class MemoryService:
 
     def forget(self) -> None:
         """Be as new; bytes in the storage stay, but nothing leads to them any more."""
+        self.now = STARTED
         database = self.database
         for kept in (
             database.calls,
