@@ -168,7 +168,7 @@ class OnlyHides(MemoryCallRepository):
 class NoFencing(MemoryJobQueue):
     """A worker that was asleep writes as if it still held the job."""
 
-    def _held(self, claim: Claim) -> StoredJob:
+    def held(self, claim: Claim) -> StoredJob:
         return self._database.jobs[claim.job.id]
 
 

@@ -75,7 +75,7 @@ def test_a_recording_gets_through_any_weather(link: str, stacks: Stacks, tmp_pat
 
 
 @contextmanager
-def led_through_proxy(link: str, stack: Stack, folder: Path) -> Iterator[tuple[Service, Proxy, str]]:
+def led_through_proxy(link: str, stack: Stack, folder: Path, *, worker: bool = True) -> Iterator[tuple[Service, Proxy, str]]:
     """Lend a service, the proxy on *link*, and the address that clients use."""
     if link == "client":
         service = Service(folder, stack.database_url, **stack.variables)
@@ -93,7 +93,7 @@ def led_through_proxy(link: str, stack: Stack, folder: Path) -> Iterator[tuple[S
             if name
             else replace(stack, database_url=through)
         )
-        with Service(folder, led.database_url, **led.variables) as service:
+        with Service(folder, led.database_url, worker=worker, **led.variables) as service:
             yield service, proxy, service.url
 
 
@@ -101,7 +101,8 @@ def led_through_proxy(link: str, stack: Stack, folder: Path) -> Iterator[tuple[S
 def test_a_commit_whose_answer_is_lost_is_found_again(stacks: Stacks, tmp_path: Path) -> None:
     """The client is told that nobody knows; the same request again finds the call, and nothing is there twice."""
     stack = stacks("postgres")
-    with led_through_proxy("postgres", stack, tmp_path) as (service, proxy, address):
+    # Without a worker, so that nobody else commits.
+    with led_through_proxy("postgres", stack, tmp_path, worker=False) as (service, proxy, address):
         clients = Clients(lambda _number: httpx2.Client(base_url=address, trust_env=False, timeout=10))
         proxy.change(Weather(phrase=b"COMMIT", once=True))
 
@@ -109,7 +110,10 @@ def test_a_commit_whose_answer_is_lost_is_found_again(stacks: Stacks, tmp_path: 
         assert (first.answer, proxy.resets) == (Answer.UNKNOWN, 1), service.log.read_text()[-4000:]
         again = clients.upload("call", AUDIO.read_bytes())
 
-        with service.client() as client:
+        with (
+            Service(tmp_path, stack.database_url, log="worker.log", **stack.variables) as working,
+            working.client() as client,
+        ):
             verdict = settled([again], client, stack.database_url, stack.files)
             assert client.get("/calls").json()["total"] == 1
         assert again.answer is Answer.ACCEPTED

@@ -9,7 +9,6 @@ from typing import Final
 
 from calls_core.call import CallDetails
 from calls_core.errors import EmptyRecording, RecordingExists, RecordingNotFound, TooLarge, UploadConflict
-from calls_core.faultpoint import faultpoint
 from calls_core.ports import (
     CallRepository,
     Clock,
@@ -124,7 +123,6 @@ class ResumeUpload:
                         upload = await self._finish(upload, part)
                     else:
                         upload = await self.uploads.add_part(upload, UploadPart(part.storage_key, part.size_bytes))
-                        faultpoint("upload.part_added")
         return upload
 
     async def remove(self, owner: str, upload_id: UploadId) -> None:
