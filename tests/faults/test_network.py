@@ -75,7 +75,9 @@ def test_a_recording_gets_through_any_weather(link: str, stacks: Stacks, tmp_pat
 
 
 @contextmanager
-def led_through_proxy(link: str, stack: Stack, folder: Path, *, worker: bool = True) -> Iterator[tuple[Service, Proxy, str]]:
+def led_through_proxy(
+    link: str, stack: Stack, folder: Path, *, worker: bool = True
+) -> Iterator[tuple[Service, Proxy, str]]:
     """Lend a service, the proxy on *link*, and the address that clients use."""
     if link == "client":
         service = Service(folder, stack.database_url, **stack.variables)
