@@ -1,9 +1,10 @@
-"""Claims on rows, for jobs and deliveries alike: a lease that ends by itself, and a token that grows with every claim.
+"""Claims on rows, for jobs, deliveries and exports: a lease that ends by itself, a token that grows with every claim.
 
-Such a table has the columns state, run_at, attempt, token, lease_owner and lease_until.
+Such a table has the columns state, run_at, attempt, token and lease_owner. Jobs and deliveries have lease_until, too;
+an export that is being made is due again when its lease has ended.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from sqlalchemy import ColumnElement, Select, Table, Update, bindparam, literal_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.governance_tables import exports
 from calls_adapters.sql.tables import deliveries, jobs
 from calls_core.delivery import DeliveryClaim
 from calls_core.errors import LeaseLost
+from calls_core.exports import ExportClaim
 from calls_core.job import Claim
 
-AnyClaim: TypeAlias = Claim | DeliveryClaim
+AnyClaim: TypeAlias = Claim | DeliveryClaim | ExportClaim
 
 
 def queued(table: Table) -> ColumnElement[bool]:
@@ -61,13 +64,23 @@ def leases_ended(table: Table, workers: Collection[str], database: Database) -> 
 
 def held(claim: AnyClaim) -> ColumnElement[bool]:
     """Return the condition, which every write of a worker carries, that the row is still held by *claim*."""
-    table, key = _row(claim)
+    _, table, key = _row(claim)
     return (table.c.id == key) & (table.c.token == claim.token) & running(table)
+
+
+async def change_held(connection: AsyncConnection, claim: AnyClaim, changes: Mapping[str, Any]) -> None:
+    """Change the row of *claim*.
+
+    Raises:
+        LeaseLost: it is not held any more.
+    """
+    _, table, _ = _row(claim)
+    require_held(claim, (await connection.execute(update(table).where(held(claim)).values(changes))).rowcount)
 
 
 async def lock(connection: AsyncConnection, claim: AnyClaim) -> None:
     """Keep everybody else from claiming the row until the transaction ends."""
-    table, _ = _row(claim)
+    _, table, _ = _row(claim)
     found = await connection.execute(select(table.c.id).where(held(claim)).with_for_update())
     require_held(claim, len(found.all()))
 
@@ -75,10 +88,16 @@ async def lock(connection: AsyncConnection, claim: AnyClaim) -> None:
 def require_held(claim: AnyClaim, rows: int) -> None:
     """Raise ``LeaseLost`` unless a write under *claim* has met its row."""
     if rows == 0:
-        what, (_, key) = "job" if isinstance(claim, Claim) else "delivery", _row(claim)
+        what, _, key = _row(claim)
         msg = f"{what} {key} is not held by {claim.worker} any more"
         raise LeaseLost(msg)
 
 
-def _row(claim: AnyClaim) -> tuple[Table, UUID]:
-    return (jobs, claim.job.id) if isinstance(claim, Claim) else (deliveries, claim.delivery.id)
+def _row(claim: AnyClaim) -> tuple[str, Table, UUID]:
+    match claim:
+        case Claim():
+            return "job", jobs, claim.job.id
+        case DeliveryClaim():
+            return "delivery", deliveries, claim.delivery.id
+        case ExportClaim():
+            return "export", exports, claim.export.id

@@ -8,14 +8,13 @@ from sqlalchemy import and_, case, func, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.claims import (
+    change_held,
     chosen,
     freed,
-    held,
     holders,
     leased,
     leases_ended,
     queued,
-    require_held,
     running,
 )
 from calls_adapters.sql.database import Database
@@ -107,8 +106,7 @@ class SqlDeliveries(Deliveries):
             "run_at": deliveries.c.run_at if is_over else self._database.now(ending.delay),
         }
         async with self._database.write() as connection:
-            done = await connection.execute(update(deliveries).where(held(claim)).values(changes))
-            require_held(claim, done.rowcount)
+            await change_held(connection, claim, changes)
             await connection.execute(insert(attempts).values(attempt_row(claim, attempt)))
             await self._note(connection, claim.delivery.destination_id, ending, is_good=attempt.is_accepted)
 
@@ -200,8 +198,7 @@ class SqlDeliveries(Deliveries):
 
     async def _write(self, claim: DeliveryClaim, changes: dict[str, Any]) -> None:
         async with self._database.change() as connection:
-            done = await connection.execute(update(deliveries).where(held(claim)).values(changes))
-        require_held(claim, done.rowcount)
+            await change_held(connection, claim, changes)
 
     async def _note(self, connection: AsyncConnection, key: DestinationId, ending: Ending, *, is_good: bool) -> None:
         """Write how the destination does, only when that has changed: its row is one for all its deliveries."""

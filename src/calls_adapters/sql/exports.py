@@ -7,14 +7,14 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, literal_column, null, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from calls_adapters.sql.claims import change_held, running
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.governance_tables import exports
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import storable
 from calls_adapters.sql.tables import holds
-from calls_core.errors import ExportNotFound, LeaseLost, Reason, UploadExpired
+from calls_core.errors import ExportNotFound, Reason, UploadExpired
 from calls_core.exports import BUILD_ATTEMPTS, Archive, Export, ExportClaim, ExportContent, ExportId, ExportState
 from calls_core.hearing import Hears
 from calls_core.ports import Exports, Receipt
@@ -23,7 +23,7 @@ from calls_core.search import CallFilter
 
 # Written out, not bound: SQLite finds its partial indexes by the text.
 _open: Final[ColumnElement[bool]] = literal_column("state IN ('queued', 'running')")
-_running: Final = exports.c.state == literal_column("'running'")
+_running: Final = running(exports)
 
 
 class SqlExports(Exports):
@@ -74,7 +74,7 @@ class SqlExports(Exports):
     async def renew(self, claim: ExportClaim, lease: timedelta, calls_done: int, calls_total: int | None) -> None:
         changes = {"run_at": self._database.now(lease), "calls_done": calls_done, "calls_total": calls_total}
         async with self._database.change() as connection:
-            await _write(connection, claim, changes)
+            await change_held(connection, claim, changes)
 
     async def finish(self, claim: ExportClaim, archive: Archive, calls_done: int) -> None:
         changes = {
@@ -86,21 +86,21 @@ class SqlExports(Exports):
             "calls_total": calls_done,
         }
         async with self._database.write() as connection:
-            await _write(connection, claim, changes)
+            await change_held(connection, claim, changes)
             taken = delete(holds).where(holds.c.key == archive.storage_key, holds.c.doomed.is_(False))
             if (await connection.execute(taken)).rowcount == 0:
                 raise UploadExpired("the archive took too long and its bytes were cleared away")
 
     async def fail(self, claim: ExportClaim, reason: Reason) -> None:
         async with self._database.change() as connection:
-            await _write(connection, claim, _failed(reason))
+            await change_held(connection, claim, _failed(reason))
 
     async def put_back(self, claim: ExportClaim, delay: timedelta, *, burn_attempt: bool) -> None:
         changes: dict[str, Any] = {**_ended(ExportState.QUEUED), "run_at": self._database.now(delay)}
         if not burn_attempt:
             changes["attempt"] = exports.c.attempt - 1
         async with self._database.change() as connection:
-            await _write(connection, claim, changes)
+            await change_held(connection, claim, changes)
 
     async def give_up(self, reason: Reason) -> int:
         hopeless = _open & (exports.c.run_at <= self._database.now()) & (exports.c.attempt >= BUILD_ATTEMPTS)
@@ -140,15 +140,6 @@ class SqlExports(Exports):
                     hold = {"key": row.storage_key, "until": self._database.now(), "doomed": True}
                     await connection.execute(insert(holds).values(hold))
         return len(rows)
-
-
-async def _write(connection: AsyncConnection, claim: ExportClaim, changes: dict[str, Any]) -> None:
-    if (await connection.execute(update(exports).where(_held(claim)).values(changes))).rowcount == 0:
-        raise LeaseLost(f"export {claim.export.id} is not held by {claim.worker} any more")
-
-
-def _held(claim: ExportClaim) -> ColumnElement[bool]:
-    return (exports.c.id == claim.export.id) & (exports.c.token == claim.token) & _running
 
 
 def _ended(state: ExportState) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, upda
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from calls_adapters.sql.claims import (
+    change_held,
     chosen,
     freed,
-    held,
     holders,
     leased,
     leases_ended,
@@ -82,10 +82,7 @@ class SqlJobQueue(JobQueue):
 
     async def renew(self, claim: Claim, lease: timedelta) -> None:
         async with self._database.change() as connection:
-            done = await connection.execute(
-                update(jobs).where(held(claim)).values(lease_until=self._database.now(lease))
-            )
-            require_held(claim, done.rowcount)
+            await change_held(connection, claim, {"lease_until": self._database.now(lease)})
 
     async def accept_pulled(self, claim: Claim, acceptance: Acceptance) -> None:
         async with self._database.write() as connection:
@@ -130,8 +127,7 @@ class SqlJobQueue(JobQueue):
             return
         ended = freed("done") | {"finished_at": self._database.now()}
         async with self._database.write() as connection:
-            done = await connection.execute(update(jobs).where(held(claim)).values(ended))
-            require_held(claim, done.rowcount)
+            await change_held(connection, claim, ended)
             await save_call(connection, call)
             await store_tags(self._database, connection, call)
             if recording is not None:
@@ -155,8 +151,7 @@ class SqlJobQueue(JobQueue):
         if reason is not None:
             changes |= {"error_code": reason.code, "error_detail": storable(reason.detail)}
         async with self._database.change() as connection:
-            done = await connection.execute(update(jobs).where(held(claim)).values(changes))
-            require_held(claim, done.rowcount)
+            await change_held(connection, claim, changes)
 
     async def holders(self) -> Collection[str]:
         async with self._database.one() as connection:
