@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql import tables
@@ -12,9 +12,9 @@ from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
-from calls_adapters.sql.tables import calls, findings, holds, jobs, recordings, steps, uploads
+from calls_adapters.sql.tables import calls, findings, jobs, recordings, steps, uploads
 from calls_adapters.sql.uploads import finish_upload
-from calls_adapters.sql.writing import accept, doomed, store_call, store_events, store_findings, store_job, store_steps
+from calls_adapters.sql.writing import accept, doom, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
 from calls_core.errors import CallNotFound, CallOnHold, RecordingExists, RecordingNotFound, StaleCall
@@ -108,8 +108,7 @@ class SqlCallRepository(CallRepository):
             keys = [key for key in row or () if key is not None]
             if (await connection.execute(delete(calls).where(calls.c.id == call_id))).rowcount == 0:
                 raise CallNotFound(_missing(call_id))
-            for key in keys:
-                await connection.execute(insert(holds).values(doomed(self._database, key)))
+            await doom(self._database, connection, keys)
             await connection.execute(delete(uploads).where(uploads.c.call_id == call_id, uploads.c.finished))
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])

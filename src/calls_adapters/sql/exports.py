@@ -13,8 +13,8 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.governance_tables import exports
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import storable
-from calls_adapters.sql.tables import holds
-from calls_core.errors import ExportNotFound, Reason, UploadExpired
+from calls_adapters.sql.writing import doom, take_hold
+from calls_core.errors import ExportNotFound, Reason
 from calls_core.exports import BUILD_ATTEMPTS, Archive, Export, ExportClaim, ExportContent, ExportId, ExportState
 from calls_core.hearing import Hears
 from calls_core.ports import Exports, Receipt
@@ -87,9 +87,8 @@ class SqlExports(Exports):
         }
         async with self._database.write() as connection:
             await change_held(connection, claim, changes)
-            taken = delete(holds).where(holds.c.key == archive.storage_key, holds.c.doomed.is_(False))
-            if (await connection.execute(taken)).rowcount == 0:
-                raise UploadExpired("the archive took too long and its bytes were cleared away")
+            late = "the archive took too long and its bytes were cleared away"
+            await take_hold(connection, archive.storage_key, late)
 
     async def fail(self, claim: ExportClaim, reason: Reason) -> None:
         async with self._database.change() as connection:
@@ -136,9 +135,7 @@ class SqlExports(Exports):
             rows = (await connection.execute(chosen)).all()
             for row in rows:
                 await connection.execute(delete(exports).where(exports.c.id == row.id))
-                if row.storage_key is not None:
-                    hold = {"key": row.storage_key, "until": self._database.now(), "doomed": True}
-                    await connection.execute(insert(holds).values(hold))
+            await doom(self._database, connection, [row.storage_key for row in rows if row.storage_key is not None])
         return len(rows)
 
 

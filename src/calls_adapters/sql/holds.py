@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.tables import holds
+from calls_adapters.sql.writing import CLEARED_AWAY
 from calls_core.errors import UploadExpired
 from calls_core.ports import Holds
 
@@ -30,8 +31,7 @@ class SqlHolds(Holds):
         async with self._database.change() as connection:
             done = await connection.execute(statement)
         if done.rowcount == 0:
-            msg = "the upload took too long and its bytes were cleared away; send the recording again"
-            raise UploadExpired(msg)
+            raise UploadExpired(CLEARED_AWAY)
 
     async def expired(self, limit: int, again_after: timedelta) -> Sequence[str]:
         # Apart, so that it is done once: PostgreSQL may run what stands in IN for every row, and find others each time.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from calls_adapters.sql.claims import (
@@ -23,10 +23,10 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.rows import claim_from, copy_row, storable
 from calls_adapters.sql.speech import store_words
-from calls_adapters.sql.tables import LIVE, holds, jobs, recordings
+from calls_adapters.sql.tables import LIVE, jobs, recordings
 from calls_adapters.sql.writing import (
     accept,
-    doomed,
+    doom,
     save_call,
     store_events,
     store_findings,
@@ -106,7 +106,7 @@ class SqlJobQueue(JobQueue):
             its = recordings.c.id == recording_id
             before = await connection.scalar(select(recordings.c.redacted_key).where(its))
             if before is not None:
-                await connection.execute(insert(holds).values(doomed(self._database, before)))
+                await doom(self._database, connection, [before])
             await connection.execute(update(recordings).where(its).values(copy_row(copy)))
 
     async def finish(

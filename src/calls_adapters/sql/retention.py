@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import copy_row, storable
 from calls_adapters.sql.speech import store_words
-from calls_adapters.sql.tables import LIVE, calls, events, findings, holds, jobs, recordings, step_parts, steps
+from calls_adapters.sql.tables import LIVE, calls, events, findings, jobs, recordings, step_parts, steps
+from calls_adapters.sql.writing import doom
 from calls_core.audit import AuditEntry
 from calls_core.call import LegalHold
 from calls_core.errors import CallNotFound
@@ -81,9 +82,7 @@ class SqlRetention(Retention):
                 return False
             removed = {"audio_removed_at": entry.at, **copy_row(None)}
             await connection.execute(update(recordings).where(there).values(removed))
-            for key in filter(None, found):
-                hold = {"key": key, "until": self._database.now(), "doomed": True}
-                await connection.execute(insert(holds).values(hold))
+            await doom(self._database, connection, filter(None, found))
             await store_entry(connection, entry)
             return True
 

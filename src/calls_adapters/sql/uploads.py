@@ -11,7 +11,8 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.tables import holds, upload_parts, uploads
+from calls_adapters.sql.tables import upload_parts, uploads
+from calls_adapters.sql.writing import doom, take_hold
 from calls_core.call import CallDetails, Direction
 from calls_core.errors import UploadConflict, UploadExpired, UploadNotFound
 from calls_core.ports import TOKEN_BITS, Upload, UploadId, UploadPart, Uploads
@@ -76,9 +77,8 @@ class SqlUploads(Uploads):
         async with self._database.write() as connection:
             await _change(connection, upload, received=longer.offset)
             await connection.execute(insert(upload_parts).values(row))
-            held = (holds.c.key == part.key) & holds.c.doomed.is_(False)
-            if (await connection.execute(delete(holds).where(held))).rowcount == 0:
-                raise UploadExpired("the bytes took too long and were cleared away; send them again")
+            late = "the bytes took too long and were cleared away; send them again"
+            await take_hold(connection, part.key, late)
         return longer
 
     async def close(self, upload: Upload, call_id: CallId) -> None:
@@ -123,10 +123,7 @@ async def _change(connection: AsyncConnection, upload: Upload, **values: Any) ->
 async def _doom_parts(database: Database, connection: AsyncConnection, upload: Upload) -> None:
     """Leave the bytes of all parts to the next sweep; the last part of a finished upload has never been a row."""
     stored = (await connection.scalars(select(upload_parts.c.key).where(upload_parts.c.upload_id == upload.id))).all()
-    over = {"until": database.now(), "doomed": True}
-    for key in sorted({*stored, *(part.key for part in upload.parts)}):
-        held = database.insert(holds).values(key=key, **over)
-        await connection.execute(held.on_conflict_do_update(index_elements=[holds.c.key], set_=over))
+    await doom(database, connection, {*stored, *(part.key for part in upload.parts)})
 
 
 def _upload_from(row: RowMapping, parts: Sequence[RowMapping]) -> Upload:

@@ -41,6 +41,7 @@ from calls_core.recording import Recording
 from calls_core.search import search_key
 
 PLACES_PER_SECOND: Final = 2**24
+CLEARED_AWAY: Final = "the upload took too long and its bytes were cleared away; send the recording again"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Put together once: that takes longer than PostgreSQL needs for them.
@@ -124,21 +125,23 @@ async def accept(database: Database, connection: AsyncConnection, acceptance: Ac
     await store_events(connection, acceptance.events)
 
 
-async def take_hold(connection: AsyncConnection, key: str) -> None:
+async def take_hold(connection: AsyncConnection, key: str, otherwise: str = CLEARED_AWAY) -> None:
     """Take a hold away, because what it holds belongs to somebody from now on.
 
     Raises:
-        UploadExpired: it is gone.
+        UploadExpired: it is gone, as *otherwise* says.
     """
     taken = await connection.execute(holds.delete().where(holds.c.key == key, holds.c.doomed.is_(False)))
     if taken.rowcount == 0:
-        msg = "the upload took too long and its bytes were cleared away; send the recording again"
-        raise UploadExpired(msg)
+        raise UploadExpired(otherwise)
 
 
-def doomed(database: Database, key: str) -> dict[str, object]:
-    """Return the row of a hold that has ended: the next sweep deletes the bytes."""
-    return {"key": key, "until": database.now(), "doomed": True}
+async def doom(database: Database, connection: AsyncConnection, keys: Iterable[str]) -> None:
+    """Leave bytes to the next sweep, held or not, in one order for all who do so at once."""
+    over = {"until": database.now(), "doomed": True}
+    for key in sorted(keys):
+        held = database.insert(holds).values(key=key, **over)
+        await connection.execute(held.on_conflict_do_update(index_elements=[holds.c.key], set_=over))
 
 
 async def store_steps(
