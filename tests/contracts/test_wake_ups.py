@@ -289,6 +289,17 @@ async def test_without_a_server_nobody_waits(url: str, brokers: Brokers, caplog:
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize("url", NOBODY)
+async def test_who_stops_listening_is_let_go(url: str, brokers: Brokers) -> None:
+    """At whatever moment of connecting it is: also when that fails at the same time."""
+    for turns in range(60):
+        waiting = asyncio.create_task(anext(heard(brokers(url))))  # type: ignore[arg-type]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        assert (await asyncio.wait([waiting], timeout=20))[0] == {waiting}
+
+
 @pytest.mark.parametrize("server", SERVERS, indirect=True)
 async def test_the_check_tells_what_waits(server: Server, brokers: Brokers) -> None:
     """The sentence for health and doctor counts what nobody has read."""

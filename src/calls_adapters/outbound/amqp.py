@@ -12,6 +12,7 @@ from aio_pika.abc import AbstractConnection, AbstractExchange
 from aio_pika.exceptions import AMQPError
 from yarl import URL
 
+from calls_adapters.amqp import connected
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_core.delivery import Attempt, Destination, DestinationDetails
 from calls_core.errors import AddressRefused, DeliveryFailed, FieldError, ReceiverUnreachable
@@ -75,7 +76,7 @@ class AmqpSender(Sender):
                 if known == url and not connection.is_closed:
                     return exchange
                 await self._drop(destination.id)
-            connection = await aio_pika.connect(await self._judged(URL(url)), heartbeat=10)
+            connection = await connected(await self._judged(URL(url)), heartbeat=10)
             channel = await connection.channel(publisher_confirms=True)
             exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
             self._lines[destination.id] = (url, connection, exchange)

@@ -11,6 +11,7 @@ from aio_pika.exceptions import AMQPError, DeliveryError
 from pamqp.common import FieldValue
 from taskiq import BrokerMessage
 
+from calls_adapters.amqp import connected
 from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable
 from calls_adapters.taskiq.messages import TaskiqBroker
 
@@ -39,7 +40,7 @@ class Line:
             if self._channel is not None and not self._channel.is_closed:
                 return self._channel
             await self.close()
-            connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS, heartbeat=HEARTBEAT_SECONDS)
+            connection = await connected(self._url, timeout=CONNECT_SECONDS, heartbeat=HEARTBEAT_SECONDS)
             self._connection = connection
             channel = await connection.channel(on_return_raises=True)
             await channel.set_qos(prefetch_count=1)

@@ -139,6 +139,8 @@ async def test_every_misbehaviour_has_its_end(script: str, caplog: pytest.LogCap
     async with serving(script) as (fake, url):
         desk = Desk(url, SAMPLES, service=HASTY if ends.hasty else PATIENT)
         outcome = await desk.attempt()
+        while ends.hasty and not fake.requests:  # it had no time to be reached, so its behaviour is still ahead
+            outcome = await desk.attempt()
         assert code(outcome) == ends.code, outcome
         match outcome:
             case Transcript() as found:

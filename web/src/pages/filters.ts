@@ -1,6 +1,6 @@
 /** The filters of the list, which live in the address: a filtered list can be sent to a colleague. */
 import { computed, reactive, watch } from 'vue'
-import { useRoute, useRouter } from 'vue-router'
+import { onBeforeRouteLeave, useRoute, useRouter } from 'vue-router'
 import type { CallStatus, Filters } from '@/api/client'
 
 const FIELDS = ['query', 'text', 'status', 'from', 'until', 'agent', 'tag', 'min', 'max', 'order'] as const
@@ -19,6 +19,8 @@ export function useFilters() {
     window.clearTimeout(waiting)
     waiting = window.setTimeout(write, TYPED_MS)
   })
+  // Or what was typed a moment ago would call off the way to another page that is still being loaded.
+  onBeforeRouteLeave(() => window.clearTimeout(waiting))
   watch(
     () => route.query,
     () => {
