@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from calls_core.call import Call, CallDetails
+from calls_core.call import Call, CallDetails, CallStatus
+from calls_core.errors import ExternalIdTaken, RecordingNotFound
 from calls_core.job import Job, PullSource
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
 from calls_core.recording import clean_filename, media_type_of
@@ -32,12 +33,14 @@ class IngestCall:
         sha256: str | None = None,
         receipting: Receipting[Call] | None = None,
     ) -> Registered:
-        """Return the call, processing; or, unchanged, the one that has the same ``external_id`` and content.
+        """Return the call, processing; or, unchanged, the one that has the same ``external_id``, fields and audio. One
+        that was registered without a recording gets this one.
 
         *details* and *receipting* are called when all *chunks* have come, because form fields may follow the file.
 
         Raises:
             ExternalIdTaken, IdempotencyKeyInUse, IntakePaused: as for ``RegisterCall``.
+            StillProcessing: the recording of the call is being fetched.
             And what *details* and ``ReceiveRecording`` raise.
         """
         with refusals_counted(self.telemetry):
@@ -67,7 +70,6 @@ class IngestCall:
         receipting: Receipting[Call] | None,
         upload: Upload | None,
     ) -> tuple[Registered, Job]:
-        """Drop what was received of a call that was there before."""
         call = new_call(details, self.clock, self.new_id)
         now = call.created_at
         job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
@@ -86,8 +88,37 @@ class IngestCall:
         )
         outcome = same_or_refused(call, stored)
         if not outcome.is_new:
-            await self.receive.discard(received.storage_key)
+            return await self._accept_of(outcome.call, received, receipting, upload)
         return outcome, job
+
+    async def _accept_of(
+        self, call: Call, received: Received, receipting: Receipting[Call] | None, upload: Upload | None
+    ) -> tuple[Registered, Job]:
+        """Attach what was received to a call that was there before; drop it if that has the same already."""
+        now = self.clock()
+        job = Job.new(self.new_id(), call.id, now, traceparent=self.telemetry.traceparent())
+        try:
+            known = await self.calls.recording(call.id)
+        except RecordingNotFound:
+            recording = received.recording(call.id, self.analyzers.plan, now)
+            processing = call.begin_processing(now)
+            await self.calls.attach(
+                Acceptance(
+                    call=processing,
+                    recording=recording,
+                    job=job,
+                    events=[attached(recording, self.new_id)],
+                    held_key=received.storage_key,
+                    receipt=receipting(processing) if receipting else None,
+                    upload=upload,
+                )
+            )
+            return Registered(processing, is_new=True), job
+        if known.sha256 != received.sha256:
+            msg = f"external_id {call.details.external_id!r} belongs to call {call.id}, whose recording is another"
+            raise ExternalIdTaken(msg)
+        await self.receive.discard(received.storage_key)
+        return Registered(call, is_new=False), job
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +151,11 @@ class PullCall:
         receipt = receipting(processing) if receipting else None
         stored = await self.calls.add_pulled(processing, job, [created(call, self.new_id)], receipt)
         outcome = same_or_refused(call, stored)
+        if outcome.call.status is CallStatus.CREATED:
+            msg = (
+                f"external_id {details.external_id!r} belongs to call {stored.id}, which waits for its file; send that"
+            )
+            raise ExternalIdTaken(msg)
         if outcome.is_new:
             await self.wake_ups.wake(job.id)
         return outcome

@@ -23,7 +23,7 @@ from calls_core.errors import (
     UnsupportedExtension,
     UploadExpired,
 )
-from calls_core.job import Patience
+from calls_core.job import Patience, PullSource
 from calls_core.ports import Acceptance, IntakeState
 from calls_core.use_cases.attach_recording import AttachRecording
 from tests.unit.core.conftest import Scene, chunks
@@ -239,6 +239,26 @@ async def test_ingest_is_all_or_nothing() -> None:
     assert (again.is_new, again.call.id) == (False, ingested.call.id)
     assert len(scene.storage.files) == 1
     assert scene.event_types == ["call.created", "recording.attached"]
+
+
+async def test_no_audio_is_dropped_for_its_external_id() -> None:
+    """A call that was registered without a recording gets the one that comes; other audio than it has is refused."""
+    scene = Scene()
+    details = scene.details(external_id="x")
+    registered = await scene.register(details)
+    with pytest.raises(ExternalIdTaken, match="waits for its file"):
+        await scene.pull(details, PullSource("https://pbx.example/a.wav", "a.wav"))
+    ingested = await scene.ingest(lambda: details, "a.wav", chunks(b"data"))
+    assert (ingested.call.id, ingested.call.status, ingested.is_new) == (registered.call.id, "processing", True)
+    assert scene.event_types == ["call.created", "recording.attached"]
+    with pytest.raises(ExternalIdTaken, match="another"):
+        await scene.ingest(lambda: details, "a.wav", chunks(b"more data"))
+    assert list(scene.storage.files.values()) == [b"data"]
+    fetched = scene.details(external_id="y")
+    await scene.pull(fetched, PullSource("https://pbx.example/a.wav", "a.wav"))
+    with pytest.raises(StillProcessing):
+        await scene.ingest(lambda: fetched, "a.wav", chunks(b"data"))
+    assert (len(scene.storage.files), scene.database.holds) == (1, {})
 
 
 async def test_an_erased_call_leaves_a_receipt_and_nothing_else() -> None:
