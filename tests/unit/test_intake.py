@@ -1,5 +1,6 @@
 """Names of files, manifests, and the watched folder."""
 
+import csv
 import json
 import os
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from calls_app.intake import Then
-from calls_app.intake.items import items_of
+from calls_app.intake.items import Item, items_of
 from calls_app.intake.ledger import Entry, Outcome, open_ledger
 from calls_app.intake.naming import Naming
 from calls_app.intake.receivers import Receiver, Refused, Taken, Unreachable
@@ -83,12 +84,81 @@ def test_manifests_describe_calls(tmp_path: Path) -> None:
     for name, text in {
         "x.csv": "caller\n1\n",
         "y.csv": "file,colour\na,red\n",
-        "z.jsonl": "[]",
-        "w.jsonl": "{}",
+        "z.csv": "file,caller,caller\na,1,2\n",
     }.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(ValueError, match=name):
             list(items_of(tmp_path / name, None))
+
+
+def refusal(item: Item) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        item.details()
+    return str(refused.value)
+
+
+def test_a_line_that_is_wrong_keeps_no_other_from_being_taken(tmp_path: Path) -> None:
+    """It is told by its number; a byte order mark, semicolons and blanks around names are what spreadsheets write."""
+    when = "2026-01-02T03:04:05Z"
+    lines = ["\ufefffile; caller;receiver;started_at", f"a.wav;1;2;{when}", f"b.wav;1;2;{when};x", ";1", "c.wav"]
+    (tmp_path / "m.csv").write_text("\n".join(lines))
+    found = list(items_of(tmp_path / "m.csv", None))
+    assert [item.name for item in found] == ["a.wav", "line 3", "line 4", "c.wav"]
+    assert found[0].details().caller == "1"
+    assert [refusal(item)[:7] for item in found[1:]] == ["line 3 ", "line 4 ", "/caller"]
+    good = json.dumps({"file": "a.wav", "caller": "1", "receiver": "2", "started_at": when})
+    (tmp_path / "m.jsonl").write_text(f'\ufeff{good}\n{{"file": \n[]\n{{}}\n{{"file": 7}}\n{good}\n')
+    found = list(items_of(tmp_path / "m.jsonl", None))
+    assert [item.name for item in found] == ["a.wav", "line 2", "line 3", "line 4", "line 5", "a.wav#2"]
+    assert all(refusal(item).startswith(item.name) for item in found[1:-1])
+    (tmp_path / "w.csv").write_bytes("file,caller\nа.wav,1\n".encode("cp1251"))
+    with pytest.raises(ValueError, match="UTF-8"):
+        list(items_of(tmp_path / "w.csv", None))
+
+
+async def test_each_line_of_a_manifest_is_taken_whatever_file_it_names(tmp_path: Path) -> None:
+    """Two calls may share a recording, and a line that is there twice is one call; a second run knows all of them."""
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    line = {"file": "a.wav", "caller": "1", "receiver": "2", "started_at": "2026-01-02T03:04:05Z"}
+    lines = [line, line, line | {"external_id": "x"}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    recorder = Recorder()
+    with open_ledger(tmp_path / "report.csv") as ledger:
+        counts = await Import(recorder, ledger, at_once=1)(items_of(tmp_path / "m.jsonl", None))
+        assert counts == {Outcome.ACCEPTED: 2, Outcome.KNOWN: 1}
+        assert await Import(recorder, ledger)(items_of(tmp_path / "m.jsonl", None)) == {}
+    assert [row["source"] for row in csv.DictReader((tmp_path / "report.csv").read_text().splitlines())] == [
+        "a.wav",
+        "a.wav#2",
+        "a.wav#3",
+    ]
+
+
+async def test_a_name_that_is_not_utf_8_is_refused_alone(tmp_path: Path) -> None:
+    """Recorders of old write names as their country did; the report has them to the byte."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    odd = os.fsdecode("out-7900-Анна-20260102-060405-1767323045.1.wav".encode("cp1251"))
+    for name in (odd, f"{FREEPBX}.wav"):
+        (folder / name).write_bytes(b"RIFF")
+    with open_ledger(tmp_path / "report.csv") as ledger:
+        counts = await Import(Recorder(), ledger)(items_of(folder, Naming.parsed("freepbx", None)))
+    assert counts == {Outcome.ACCEPTED: 1, Outcome.REFUSED: 1}
+    assert os.fsencode(odd) in (tmp_path / "report.csv").read_bytes()
+
+
+async def test_a_file_that_cannot_be_moved_stays_and_others_are_taken(tmp_path: Path) -> None:
+    """It is handed over once, and tried to be moved once."""
+    (tmp_path / "done").write_text("in the way of the folder")
+    for name in (FREEPBX, f"{FREEPBX}1"):
+        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
+    async with watching(tmp_path, Then.MOVE) as (watch, recorder):
+        await watch.look()
+        time.sleep(0.04)  # noqa: ASYNC251
+        assert await watch.look() == 2
+        assert await watch.look() == 0
+        assert len(recorder.taken) == 2
+        assert (tmp_path / f"{FREEPBX}.wav").exists()
 
 
 def test_a_torn_line_is_dropped(tmp_path: Path) -> None:

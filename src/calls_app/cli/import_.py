@@ -34,7 +34,7 @@ def import_(
 
     try:
         refused = asyncio.run(_import(source, pattern, zone, url, api_key, report, at_once, rate))
-    except (ValueError, Unreachable) as error:
+    except (ValueError, OSError, Unreachable) as error:
         print(f"calls: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
         raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
     if refused:
@@ -69,7 +69,7 @@ async def _import(
         total = sum(1 for _ in items())
         path = report or Path(f"{name}.import.csv")
         with open_ledger(path) as ledger, Progress(*columns, console=Console(stderr=True)) as bar:
-            before = sum(item.source in ledger.done for item in items())
+            before = sum(item.name in ledger.done for item in items())
             task = bar.add_task("", total=total, completed=before)
 
             def show(entry: Entry) -> None:

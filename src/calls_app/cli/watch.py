@@ -26,9 +26,9 @@ def watch(
     """Hand over every recording that appears in a folder, as soon as it is whole; until SIGTERM."""
     try:
         asyncio.run(_watch(folder, pattern, zone, url, api_key, settle, then))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"calls: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
-        raise typer.Exit(2) from None
+        raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
 
 
 async def _watch(

@@ -1,8 +1,10 @@
 """What shall be imported: files of a folder, and lines of a manifest."""
 
+import codecs
 import csv
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,20 +24,31 @@ UNFINISHED: Final = (".part", ".tmp", ".temp", ".filepart", ".crdownload")
 """Extensions that programs give to files which they are still writing."""
 
 FILE: Final = "file"
+DELIMITERS: Final = (",", ";", "\t")
+"""Spreadsheets write what their country is used to."""
+
 NO_PATTERN: Final = "--pattern: tell how the files are named: a preset or a regular expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A recording at *path*, which reports call *source*. *details* describes its call, or raises ``InvalidInput``.
+    """A recording at *path*, called *source* where it was found. *details* describes its call, or raises
+    ``InvalidInput``.
 
     *fetch* writes to a path what does not lie on this machine; the name of *path* is then all that counts of it.
+    *mention* counts the lines of a manifest that name the same file.
     """
 
     source: str
     path: Path
     details: Callable[[], CallDetails]
     fetch: Callable[[Path], Awaitable[None]] | None = None
+    mention: int = 1
+
+    @property
+    def name(self) -> str:
+        """What reports call it: no other item of the same source is called so."""
+        return self.source if self.mention == 1 else f"{self.source}#{self.mention}"
 
     @asynccontextmanager
     async def at_hand(self) -> AsyncIterator["Item"]:
@@ -108,34 +121,79 @@ def described_by(naming: Naming, stem: str) -> Callable[[], CallDetails]:
     return lambda: details_of({name: [text] for name, text in naming.fields(stem).items()})
 
 
-def _lines(manifest: Path, rows: Iterator[tuple[str, Callable[[], CallDetails]]]) -> Iterator[Item]:
+Row = tuple[str, Callable[[], CallDetails]]
+"""The file that a line names, and what describes its call."""
+
+
+def _lines(manifest: Path, rows: Iterator[Row]) -> Iterator[Item]:
+    mentions: Counter[str] = Counter()
     for file, details in rows:
-        yield Item(file, manifest.parent / file, details)
+        mentions[file] += 1
+        yield Item(file, manifest.parent / file, details, mention=mentions[file])
 
 
-def _csv_rows(manifest: Path) -> Iterator[tuple[str, Callable[[], CallDetails]]]:
+def _csv_rows(manifest: Path) -> Iterator[Row]:
     with manifest.open(newline="", encoding="utf-8-sig") as text:
-        rows = csv.DictReader(text)
-        known = {FILE, *wire.NewCall.__struct_fields__}
-        columns = rows.fieldnames or ()
-        if FILE not in columns or (unknown := set(columns) - known):
-            wrong = f"there is no column {FILE}" if FILE not in columns else f"the column {min(unknown)} is not known"
-            raise ValueError(f"{manifest.name}: {wrong}; known are {', '.join(sorted(known))}")
-        for row in rows:
-            fields = {name: [text] for name, text in row.items() if name and name != FILE and text}
-            yield row[FILE], lambda fields=fields: details_of(fields)  # type: ignore[misc]
+        try:
+            rows = csv.DictReader(text, delimiter=_delimiter(text.readline()))
+            text.seek(0)
+            _require_columns(manifest, [name.strip() for name in rows.fieldnames or ()])
+            rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+            for row in rows:
+                yield _csv_row(row, rows.line_num)
+        except UnicodeDecodeError:
+            raise ValueError(f"{manifest.name} is not UTF-8; save it as CSV in UTF-8") from None
+        except csv.Error as error:
+            raise ValueError(f"{manifest.name} is no CSV: {error}") from None
 
 
-def _json_rows(manifest: Path) -> Iterator[tuple[str, Callable[[], CallDetails]]]:
+def _delimiter(heading: str) -> str:
+    return max(DELIMITERS, key=heading.count)
+
+
+def _require_columns(manifest: Path, columns: list[str]) -> None:
+    known = {FILE, *wire.NewCall.__struct_fields__}
+    wrong = ""
+    if FILE not in columns:
+        wrong = f"there is no column {FILE}"
+    elif unknown := set(columns) - known:
+        wrong = f"the column {min(unknown)!r} is not known"
+    elif len(set(columns)) < len(columns):
+        wrong = "a column is there twice"
+    if wrong:
+        raise ValueError(f"{manifest.name}: {wrong}; known are {', '.join(sorted(known))}")
+
+
+def _csv_row(row: dict[str | Any, str | Any], number: int) -> Row:
+    if None in row:
+        return _refused_line(number, "has more cells than the first line names")
+    file = (row[FILE] or "").strip()
+    if not file:
+        return _refused_line(number, f"names no {FILE}")
+    fields = {name: [text] for name, text in row.items() if name != FILE and text}
+    return file, lambda: details_of(fields)
+
+
+def _json_rows(manifest: Path) -> Iterator[Row]:
     with manifest.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-                file = row.pop(FILE)
-            except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
-                raise ValueError(f"{manifest.name}: line {number} is no JSON object with {FILE!r}: {error}") from None
-            if not isinstance(file, str):
-                raise ValueError(f"{manifest.name}: line {number}: {FILE!r} must be a text")  # noqa: TRY004 (one kind)
-            yield file, lambda row=row: converted(row, wire.NewCall).details()  # type: ignore[misc]
+            if text := line.removeprefix(codecs.BOM_UTF8).strip():
+                yield _json_row(text, number)
+
+
+def _json_row(line: bytes, number: int) -> Row:
+    try:
+        row: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _refused_line(number, f"is no JSON object: {error}")
+    file = row.pop(FILE, None)
+    if not isinstance(file, str) or not file:
+        return _refused_line(number, f"names no {FILE!r}")
+    return file, lambda: converted(row, wire.NewCall).details()
+
+
+def _refused_line(number: int, why: str) -> Row:
+    def refuse() -> CallDetails:
+        raise InvalidInput(f"line {number} {why}")
+
+    return f"line {number}", refuse

@@ -35,7 +35,10 @@ class Entry:
 
 
 class Ledger:
-    """A CSV file that only grows. A line is on the disk before ``note`` returns; a torn one is dropped when opened."""
+    """A CSV file that only grows. A line is on the disk before ``note`` returns; a torn one is dropped when opened.
+
+    It is UTF-8, except for names of files that are not.
+    """
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -54,7 +57,7 @@ class Ledger:
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             self._file.truncate(len(whole))
-        rows = csv.DictReader(io.StringIO(whole.decode("utf-8", "replace"), newline=""))
+        rows = csv.DictReader(io.StringIO(whole.decode(errors="surrogateescape"), newline=""))
         self.done = {row["source"] for row in rows if row.get("outcome") in DONE}
         if not whole:
             self._append([field.name for field in fields(Entry)])
@@ -63,7 +66,7 @@ class Ledger:
         line = io.StringIO(newline="")
         csv.writer(line, lineterminator="\n").writerow(values)
         self._file.seek(0, os.SEEK_END)
-        self._file.write(line.getvalue().encode())
+        self._file.write(line.getvalue().encode(errors="surrogateescape"))
         os.fsync(self._file.fileno())
 
 

@@ -65,6 +65,10 @@ class Naming:
         Raises:
             InvalidInput: the name is not of the pattern, or its time cannot be told.
         """
+        try:
+            stem.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(f"the name {stem!r} is not UTF-8; rename the file") from None
         match = self.pattern.fullmatch(stem)
         if match is None:
             raise InvalidInput(f"the name {stem!r} is not of the pattern")

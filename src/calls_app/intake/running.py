@@ -48,7 +48,7 @@ class Import:
 
     async def _work(self, waiting: Iterator[Item]) -> None:
         for item in waiting:
-            if item.source in self.ledger.done:
+            if item.name in self.ledger.done:
                 continue
             await self._turn()
             entry = await handed_over(item, self.receiver, self.first_pause_sec)
@@ -72,18 +72,19 @@ async def handed_over(item: Item, receiver: Receiver, first_pause_sec: float, tr
     """
     for number in range(tries):
         try:
+            item.details()  # what cannot be described is not fetched
             async with item.at_hand() as here:
                 details = await asyncio.to_thread(here.identified)
                 taken = await receiver.take(details, here.path)
         except (Refused, CallsError) as error:
-            return Entry(source=item.source, outcome=Outcome.REFUSED, code=error.code, detail=str(error))
+            return Entry(source=item.name, outcome=Outcome.REFUSED, code=error.code, detail=str(error))
         except OSError as error:
-            return Entry(source=item.source, outcome=Outcome.REFUSED, code="unreadable", detail=str(error))
+            return Entry(source=item.name, outcome=Outcome.REFUSED, code="unreadable", detail=str(error))
         except Unreachable:
             if number == tries - 1:
                 raise
             await asyncio.sleep(first_pause_sec * 2**number)
         else:
             outcome = Outcome.ACCEPTED if taken.is_new else Outcome.KNOWN
-            return Entry(source=item.source, outcome=outcome, call_id=taken.call_id)
+            return Entry(source=item.name, outcome=outcome, call_id=taken.call_id)
     raise AssertionError(tries)

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,7 @@ class Watch:
     poll_sec: float = 1.0
     then: Then = Then.KEEP
     _seen: dict[Path, Seen] = field(default_factory=dict)
+    _stuck: set[str] = field(default_factory=set)
 
     async def __call__(self) -> None:
         """Watch until cancelled."""
@@ -75,6 +77,8 @@ class Watch:
         for path, seen in list(self._whole()):
             item = named_item(self.folder, path, self.naming)
             version = f"{item.source}|{seen.size}|{seen.changed_ns}"
+            if version in self._stuck:
+                continue
             if version not in self.ledger.done:
                 entry = await handed_over(item, self.receiver, self.poll_sec, tries=1)
                 if not _is_as(path, seen):
@@ -83,10 +87,18 @@ class Watch:
                 _log.info("%s: %s %s", item.source, entry.outcome, entry.detail or entry.call_id)
                 taken += 1
                 if entry.outcome is Outcome.REFUSED:
-                    _put_aside(self.folder, item, entry)
+                    self._moving(version, partial(_put_aside, self.folder, item, entry))
                     continue
-            self._finish(item)
+            self._moving(version, partial(self._finish, item))
         return taken
+
+    def _moving(self, version: str, move: Callable[[], None]) -> None:
+        """Let a file that cannot be moved lie until it changes or we start again: the others must not wait for it."""
+        try:
+            move()
+        except OSError as error:
+            self._stuck.add(version)
+            _log.warning("%s stays where it is: %s", version.partition("|")[0], error)
 
     def _whole(self) -> Iterator[tuple[Path, Seen]]:
         now = time.monotonic()
