@@ -89,7 +89,14 @@ from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.process_recording import ProcessRecording
-from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
+from calls_core.use_cases.read_calls import (
+    ExportCalls,
+    ExportChosen,
+    GetCall,
+    GetRecording,
+    SearchCalls,
+    SummarizeCalls,
+)
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
@@ -113,6 +120,7 @@ class UseCases(Provider):
         DeliverEvent,
         EraseCall,
         ExportCalls,
+        ExportChosen,
         FollowEvents,
         ForgetEvents,
         GetCall,

@@ -6,24 +6,26 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Request, get
+from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from calls_core.call import Call
 from calls_core.hearing import Hearing
+from calls_core.recording import CallId
 from calls_core.search import CallFilter
-from calls_core.use_cases.read_calls import ExportCalls
+from calls_core.use_cases.read_calls import ExportCalls, ExportChosen
 from calls_http import wire
-from calls_http.documentation import TEXT, operation, problems
+from calls_http.access import actor_of
+from calls_http.documentation import READS_BODY, TEXT, operation, problems
 from calls_http.queries import FILTERED, refuse_unknown_parameters
 from calls_http.streaming import StreamedResponse
+from calls_http.wire.exports import ListFormat
 
 PIECE: Final = 64 * 1024
 COLUMNS: Final = (
@@ -35,11 +37,6 @@ COLUMNS: Final = (
 
 _NUMBER: Final = re.compile(r"[+-][0-9 ()./-]*")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "'")
-
-
-class ExportFormat(StrEnum):
-    CSV = "csv"
-    JSON_LINES = "jsonl"
 
 
 def safe_cell(text: str) -> str:
@@ -122,19 +119,18 @@ async def _begun(pieces: AsyncGenerator[bytes, None]) -> AsyncIterator[AsyncIter
 
 
 Writer = Callable[[AsyncIterator[Call]], AsyncGenerator[bytes, None]]
-WRITERS: Final[dict[ExportFormat, tuple[Writer, str]]] = {
-    ExportFormat.CSV: (csv_pieces, "text/csv"),
-    ExportFormat.JSON_LINES: (json_lines, "application/jsonl"),
+WRITERS: Final[dict[ListFormat, tuple[Writer, str]]] = {
+    ListFormat.CSV: (csv_pieces, "text/csv"),
+    ListFormat.JSON_LINES: (json_lines, "application/jsonl"),
 }
+CONTENTS: Final = {200: {media_type: TEXT for _, media_type in WRITERS.values()}}
+HEADERS: Final = {200: {"Content-Disposition": "calls.csv or calls.jsonl, as an attachment."}}
 
 
 @get(
     "/calls/export",
     dependencies=FILTERED,
-    operation_class=operation(
-        contents={200: {media_type: TEXT for _, media_type in WRITERS.values()}},
-        headers={200: {"Content-Disposition": "calls.csv or calls.jsonl, as an attachment."}},
-    ),
+    operation_class=operation(contents=CONTENTS, headers=HEADERS),
     responses=problems(),
     response_description="All calls that fit, latest first.",
     summary="Export calls",
@@ -144,18 +140,41 @@ async def export_calls(
     wanted: NamedDependency[CallFilter],
     export: FromDishka[ExportCalls],
     hearing: FromDishka[Hearing],
-    chosen: Annotated[ExportFormat, QueryParameter(name="format")] = ExportFormat.CSV,
+    chosen: Annotated[ListFormat, QueryParameter(name="format")] = ListFormat.CSV,
 ) -> ASGIResponse:
     """The filters are those of the list. In CSV, a cell that begins like a formula has an apostrophe in front, and so
     has one that begins with an apostrophe; telephone numbers stay as they are. JSON lines are exact."""
+    return _written(chosen, export(wanted, hearing.of(request.user)))
+
+
+@post(
+    "/calls/export",
+    status_code=200,
+    operation_class=operation(contents=CONTENTS, headers=HEADERS),
+    responses=problems(*READS_BODY),
+    response_description="Those of the calls that are there, in the order in which they were named.",
+    summary="Export chosen calls",
+)
+async def export_chosen(
+    request: Request[Any, Any, Any],
+    data: JSONBody[wire.ChosenCalls],
+    export: FromDishka[ExportChosen],
+    hearing: FromDishka[Hearing],
+) -> ASGIResponse:
+    """As `GET /calls/export`, of the calls that are named."""
+    call_ids = tuple(dict.fromkeys(CallId(key) for key in data.call_ids))
+    return _written(data.format, await export(call_ids, hearing.of(request.user), actor_of(request)))
+
+
+def _written(chosen: ListFormat, calls: AsyncIterator[Call]) -> ASGIResponse:
     writer, media_type = WRITERS[chosen]
     return StreamedResponse(
-        _begun(writer(export(wanted, hearing.of(request.user)))),
+        _begun(writer(calls)),
         media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="calls.{chosen}"'},
     )
 
 
 export_router = DishkaRouter(
-    "/", route_handlers=[export_calls], before_request=refuse_unknown_parameters, tags=["calls"]
+    "/", route_handlers=[export_calls, export_chosen], before_request=refuse_unknown_parameters, tags=["calls"]
 )

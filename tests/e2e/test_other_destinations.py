@@ -130,7 +130,7 @@ def test_events_go_to_a_topic_exchange(serving: Service, rabbit_server: RabbitSe
 
 
 def test_the_command_line_looks_after_webhooks(serving: Service) -> None:
-    """From adding one to the log of its delivery, beside a running service."""
+    """From adding one to the log of its delivery, beside a running service; the audit trail tells what was done."""
 
     def calls(*arguments: str, code: int = 0) -> str:
         variables = {"DATABASE_URL": f"sqlite:///{serving.folder / 'calls.db'}", **QUICK, "PATH": "/usr/bin:/bin"}
@@ -166,6 +166,14 @@ def test_the_command_line_looks_after_webhooks(serving: Service) -> None:
         assert "disabled" in calls("webhooks", "list")
         calls("webhooks", "remove", key)
         calls("webhooks", "test", key, code=1)
+        told = [entry["action"] for entry in client.get("/audit?actor=cli").json()["items"]]
+        assert told[::-1] == [
+            "webhook.added",
+            "webhook.secret_rotated",
+            "delivery.replayed",
+            "webhook.changed",
+            "webhook.removed",
+        ]
 
 
 def test_what_is_followed_is_printed(serving: Service) -> None:

@@ -106,7 +106,14 @@ from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
 from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.order_export import ExportRules, FetchExport, OrderExport
-from calls_core.use_cases.read_calls import ExportCalls, GetCall, GetRecording, SearchCalls, SummarizeCalls
+from calls_core.use_cases.read_calls import (
+    ExportCalls,
+    ExportChosen,
+    GetCall,
+    GetRecording,
+    SearchCalls,
+    SummarizeCalls,
+)
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
@@ -306,6 +313,7 @@ class MemoryService:
             ControlIntake,
             EraseCall,
             ExportCalls,
+            ExportChosen,
             FetchExport,
             FollowEvents,
             GetCall,

@@ -25,6 +25,7 @@ MATRIX: Final = {
     Role.VIEWER: {
         "change_password",
         "export_calls",
+        "export_chosen",
         "get_audio",
         "get_call",
         "get_download",

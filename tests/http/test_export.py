@@ -93,6 +93,21 @@ async def test_json_lines_are_the_calls_as_the_api_tells_them(client: Client) ->
         assert (await client.get(f"/calls/export?{query}")).status_code == 422
 
 
+async def test_those_that_were_chosen_are_exported(client: Client) -> None:
+    """In the order in which they were named, once each; the audit trail tells how many were asked for."""
+    first, second, _ = [await register(client, caller=f"+790{number}") for number in range(3)]
+    ids = [second["id"], first["id"], second["id"], str(UUID(int=7))]
+    answer = await client.post("/calls/export", json={"call_ids": ids, "format": "jsonl"})
+    assert answer.headers["content-type"].startswith("application/jsonl")
+    assert [json.loads(line)["id"] for line in answer.text.splitlines()] == [second["id"], first["id"]]
+    rows = list(csv.DictReader(io.StringIO((await client.post("/calls/export", json={"call_ids": ids})).text)))
+    assert [row["caller"] for row in rows] == ["+7901", "+7900"]
+    (entry, _) = (await client.get("/audit?action=calls.exported")).json()["items"]
+    assert entry["details"] == {"calls": "3"}
+    for wrong in ({}, {"call_ids": []}, {"call_ids": ids, "format": "xml"}):
+        assert (await client.post("/calls/export", json=wrong)).status_code == 422
+
+
 async def many(count: int) -> AsyncIterator[Call]:
     moment = MemoryService().now
     for number in range(count):

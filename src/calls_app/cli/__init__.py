@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from calls_app.cli.analyze import analyze
+from calls_app.cli.deliveries import deliveries, events
 from calls_app.cli.demo import demo
 from calls_app.cli.doctor import doctor
 from calls_app.cli.fake_ai import fake_ai
@@ -15,7 +16,7 @@ from calls_app.cli.plugins import plugins
 from calls_app.cli.serve import migrate, serve, worker
 from calls_app.cli.users import users
 from calls_app.cli.watch import watch
-from calls_app.cli.webhooks import deliveries, events, webhooks
+from calls_app.cli.webhooks import webhooks
 from calls_app.settings import SettingsError
 from calls_core.errors import CallsError
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from calls_app.settings import Settings, load_settings, plugin_variables, read_environment
+from calls_core.audit import Action, Actor
 
 
 def configured(**defaults: str) -> Settings:
@@ -32,3 +33,15 @@ async def opened() -> AsyncIterator[Any]:  # an AsyncContainer, whose import the
         yield container
     finally:
         await container.close()
+
+
+def actor() -> Actor:
+    """Return who types the command, as the audit trail names them."""
+    return Actor(id="cli", name=os.environ.get("USER", ""))
+
+
+async def recorded(container: Any, action: Action, **told: object) -> None:  # noqa: ANN401 (as above)
+    """Tell the audit trail what the command has done, as the gate does of requests."""
+    from calls_core.use_cases.keep_audit import KeepAudit
+
+    await (await container.get(KeepAudit))(action, actor(), details={name: str(value) for name, value in told.items()})

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from dishka import AsyncContainer
 
-from calls_app.cli.configured import configured
+from calls_app.cli.configured import actor, configured
 
 T = TypeVar("T")
 
@@ -42,7 +42,6 @@ def erase(
     """Erase every call of a telephone number, and print the receipt as JSON."""
     import msgspec
 
-    from calls_core.audit import SYSTEM
     from calls_core.ports import Erasures
     from calls_core.use_cases.erase_number import EraseNumber
     from calls_http.wire.governance import Erasure
@@ -50,9 +49,9 @@ def erase(
     async def run(container: AsyncContainer) -> None:
         erase_number = await container.get(EraseNumber)
         if dry_run:
-            receipt = Erasure.of(await erase_number.preview(number, SYSTEM), dry_run=True)
+            receipt = Erasure.of(await erase_number.preview(number, actor()), dry_run=True)
         else:
-            ordered = await erase_number.order(number, SYSTEM)
+            ordered = await erase_number.order(number, actor())
             await erase_number()
             receipt = Erasure.of(await (await container.get(Erasures)).get(ordered.id))
         typer.echo(msgspec.json.format(msgspec.json.encode(receipt), indent=2).decode())

@@ -2,16 +2,14 @@
 
 import asyncio
 import getpass
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from calls_app.cli.configured import configured
+from calls_app.cli.configured import actor, configured
 from calls_core.accounts import Role, User, checked_username
-from calls_core.audit import Actor
 from calls_core.errors import UserNotFound
 from calls_core.use_cases.manage_accounts import ManageUsers
 
@@ -26,7 +24,7 @@ Name = Annotated[str, typer.Argument(help="The user name.")]
 def add(name: Name, role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.VIEWER) -> None:
     """Add a user; the password is asked for, or read from standard input."""
     password = _password()
-    user = _run(lambda manage: manage.add(name, password, role, _actor()))
+    user = _run(lambda manage: manage.add(name, password, role, actor()))
     typer.echo(f"{user.username} may sign in as {user.role}")
 
 
@@ -49,7 +47,7 @@ def disable(
     """Keep a user out, at once; what the user did stays."""
 
     async def change(manage: ManageUsers) -> User:
-        return await manage.change((await _named(manage, name)).id, _actor(), enabled=undo)
+        return await manage.change((await _named(manage, name)).id, actor(), enabled=undo)
 
     user = _run(change)
     typer.echo(f"{user.username} {'may sign in again' if undo else 'is out'}")
@@ -61,7 +59,7 @@ def passwd(name: Name) -> None:
     password = _password()
 
     async def change(manage: ManageUsers) -> User:
-        return await manage.change((await _named(manage, name)).id, _actor(), password=password)
+        return await manage.change((await _named(manage, name)).id, actor(), password=password)
 
     typer.echo(f"{_run(change).username} has a new password")
 
@@ -98,7 +96,3 @@ def _password() -> str:
     if getpass.getpass("Again: ") != password:
         raise typer.BadParameter("the two passwords differ")
     return password
-
-
-def _actor() -> Actor:
-    return Actor(id="cli", name=os.environ.get("USER", ""))

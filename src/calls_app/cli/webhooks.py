@@ -1,18 +1,17 @@
-"""``calls webhooks``, ``calls deliveries`` and ``calls events``."""
+"""``calls webhooks``."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 
-from calls_app.cli.configured import opened
+from calls_app.cli.configured import opened, recorded
+from calls_app.cli.printing import print_json, print_table
+from calls_core.audit import Action
 
 webhooks = typer.Typer(no_args_is_help=True, help="Where events go.")
-deliveries = typer.Typer(no_args_is_help=True, help="Events on their way to webhooks.")
 
 Key = Annotated[UUID, typer.Argument(help="The id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
@@ -29,10 +28,10 @@ def list_webhooks(*, as_json: AsJson = False) -> None:
         async with opened() as container:
             shown = [wire.Webhook.of(found) for found in await (await container.get(ManageDestinations)).all()]
         if as_json:
-            _print_json(shown)
+            print_json(shown)
             return
         rows = [(str(w.id), w.kind, w.url, ", ".join(w.event_types) or "all", w.mode, _state_of(w)) for w in shown]
-        _print_table(("id", "kind", "url", "events", "mode", "state"), rows)
+        print_table(("id", "kind", "url", "events", "mode", "state"), rows)
 
     asyncio.run(run())
 
@@ -57,6 +56,7 @@ def add(
         wanted = converted(given | {"mode": "by_hand" if by_hand else "automatic"}, wire.NewWebhook)
         async with opened() as container:
             made = await (await container.get(ManageDestinations)).add(wanted.details())
+            await recorded(container, Action.WEBHOOK_ADDED, made=f"/webhooks/{made.id}")
         typer.echo(f"{made.id} {made.secret}")
 
     asyncio.run(run())
@@ -90,7 +90,9 @@ def rotate(key: Key) -> None:
         from calls_core.use_cases.manage_destinations import ManageDestinations
 
         async with opened() as container:
-            typer.echo((await (await container.get(ManageDestinations)).rotate_secret(DestinationId(key))).secret)
+            rotated = await (await container.get(ManageDestinations)).rotate_secret(DestinationId(key))
+            await recorded(container, Action.WEBHOOK_SECRET_ROTATED, webhook=key)
+        typer.echo(rotated.secret)
 
     asyncio.run(run())
 
@@ -109,6 +111,7 @@ def enable(key: Key, *, off: Annotated[bool, typer.Option("--off", help="Disable
             manage = await container.get(ManageDestinations)
             details = (await manage.get(DestinationId(key))).details
             await manage.change(DestinationId(key), replace(details, enabled=not off))
+            await recorded(container, Action.WEBHOOK_CHANGED, webhook=key)
 
     asyncio.run(run())
 
@@ -123,6 +126,7 @@ def remove(key: Key) -> None:
 
         async with opened() as container:
             await (await container.get(ManageDestinations)).remove(DestinationId(key))
+            await recorded(container, Action.WEBHOOK_REMOVED, webhook=key)
 
     asyncio.run(run())
 
@@ -148,120 +152,10 @@ def replay_webhook(
             else:
                 end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
                 number = await manage.replay_period(DestinationId(key), since.replace(tzinfo=UTC), end)
+            await recorded(container, Action.WEBHOOK_REPLAYED, webhook=key)
         typer.echo(f"{number} queued")
 
     asyncio.run(run())
-
-
-@deliveries.command("list")
-def list_deliveries(
-    webhook: Annotated[UUID | None, typer.Option(help="Of this webhook.")] = None,
-    state: Annotated[str | None, typer.Option(help="held, queued, running, delivered or exhausted.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """List deliveries, latest first."""
-
-    async def run() -> None:
-        from calls_core.delivery import DeliveryFilter, DeliveryState
-        from calls_core.events import DestinationId
-        from calls_core.use_cases.manage_destinations import ManageDeliveries
-        from calls_http import wire
-        from calls_http.bodies import converted
-
-        wanted = DeliveryFilter(
-            destination_id=DestinationId(webhook) if webhook else None,
-            state=converted(state, DeliveryState) if state else None,
-        )
-        async with opened() as container:
-            found = await (await container.get(ManageDeliveries)).page(wanted, None, limit)
-        shown = [wire.Delivery.of(delivery) for delivery in found]
-        if as_json:
-            _print_json(shown)
-            return
-        rows = [(str(d.id), d.event_type, str(d.call_id or ""), d.state, str(d.attempt)) for d in shown]
-        _print_table(("id", "event", "call", "state", "attempts"), rows)
-
-    asyncio.run(run())
-
-
-@deliveries.command()
-def show(key: Key) -> None:
-    """Print a delivery with every attempt, as JSON."""
-
-    async def run() -> None:
-        from calls_core.delivery import DeliveryId
-        from calls_core.use_cases.manage_destinations import ManageDeliveries
-        from calls_http import wire
-
-        async with opened() as container:
-            delivery, log = await (await container.get(ManageDeliveries)).get(DeliveryId(key))
-        logged = wire.LoggedDelivery(
-            delivery=wire.Delivery.of(delivery), attempts=[wire.Attempt.of(attempt) for attempt in log]
-        )
-        typer.echo(msgspec.json.format(msgspec.json.encode(logged), indent=2).decode())
-
-    asyncio.run(run())
-
-
-@deliveries.command()
-def replay(key: Key) -> None:
-    """Send an event again."""
-
-    async def run() -> None:
-        from calls_core.delivery import DeliveryId
-        from calls_core.use_cases.manage_destinations import ManageDeliveries
-
-        async with opened() as container:
-            typer.echo((await (await container.get(ManageDeliveries)).replay(DeliveryId(key))).state)
-
-    asyncio.run(run())
-
-
-@deliveries.command()
-def release(keys: Annotated[list[UUID], typer.Argument(help="Of held deliveries.")]) -> None:
-    """Let go of held deliveries."""
-
-    async def run() -> None:
-        from calls_core.delivery import DeliveryFilter, DeliveryId, DeliveryState
-        from calls_core.use_cases.manage_destinations import ManageDeliveries
-
-        wanted = DeliveryFilter(ids=tuple(DeliveryId(key) for key in keys), state=DeliveryState.HELD)
-        async with opened() as container:
-            typer.echo(f"{await (await container.get(ManageDeliveries)).release(wanted)} released")
-
-    asyncio.run(run())
-
-
-def events(
-    after: Annotated[int | None, typer.Option(min=0, help="Begin after this cursor; by default at the first.")] = None,
-    *,
-    follow: Annotated[bool, typer.Option("--follow", help="Wait for more; without --after, from now on.")] = False,
-) -> None:
-    """Print the feed of events, one JSON object per line."""
-
-    async def run() -> None:
-        from calls_core.use_cases.tell_events import FollowEvents, ReadEvents
-        from calls_http import wire
-
-        async with opened() as container:
-            read = await container.get(ReadEvents)
-            position = after
-            if position is None:
-                position = await (read.latest() if follow else read.first())
-            await read.require_kept(position)
-            if follow:
-                async for entries in (await container.get(FollowEvents))(position):
-                    _print_json([wire.Event.of(entry) for entry in entries])
-            while page := await read(position, 200):
-                _print_json([wire.Event.of(entry) for entry in page])
-                position = page[-1].position
-
-    try:
-        asyncio.run(run())
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
 
 
 def _state_of(webhook: Any) -> str:  # noqa: ANN401 (a struct of calls_http, which is imported late)
@@ -270,15 +164,3 @@ def _state_of(webhook: Any) -> str:  # noqa: ANN401 (a struct of calls_http, whi
     if not webhook.enabled:
         return "disabled"
     return f"failing since {webhook.failing_since:%Y-%m-%d %H:%M}" if webhook.failing_since else "enabled"
-
-
-def _print_json(items: Sequence[msgspec.Struct]) -> None:
-    for item in items:
-        typer.echo(msgspec.json.encode(item).decode())
-
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Plain and whole: ids and addresses are there to be copied, and lines to be searched."""
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -2,14 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from calls_core.audit import Action, Actor
 from calls_core.call import Call
-from calls_core.errors import NoTranscript, NoWaveform, OriginalNeeded, TranscriptExpired
+from calls_core.errors import CallNotFound, NoTranscript, NoWaveform, OriginalNeeded, TranscriptExpired
 from calls_core.findings import Peaks, Transcript
 from calls_core.hearing import Hears, call_for, recording_for, require_redacted
 from calls_core.highlights import Highlight, highlights
@@ -17,6 +18,7 @@ from calls_core.ports import CallRepository, CallSearch, PresignedUrl, Recording
 from calls_core.recording import CallId, Recording
 from calls_core.search import PAGE_LIMIT, CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
 from calls_core.spoken import WordQuery
+from calls_core.use_cases.keep_audit import KeepAudit
 
 DOWNLOAD_LIFETIME: Final = timedelta(minutes=15)
 TRANSCRIPTS_AT_ONCE: Final = 50
@@ -76,6 +78,22 @@ class ExportCalls:
             if page.next_cursor is None:
                 return
             request = PageRequest(limit=PAGE_LIMIT, count=False, cursor=page.next_cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChosen:
+    calls: CallRepository
+    audit: KeepAudit
+
+    async def __call__(self, call_ids: Collection[CallId], hears: Hears, by: Actor) -> AsyncIterator[Call]:
+        """Return those calls of *call_ids* that are there, in their order, to be handed to *by*."""
+        await self.audit(Action.EXPORTED, by, details={"calls": str(len(call_ids))})
+        return self._found(call_ids, hears)
+
+    async def _found(self, call_ids: Collection[CallId], hears: Hears) -> AsyncIterator[Call]:
+        for call_id in call_ids:
+            with suppress(CallNotFound):
+                yield call_for(await self.calls.get(call_id), hears)
 
 
 @dataclass(frozen=True, slots=True)

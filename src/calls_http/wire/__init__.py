@@ -2,7 +2,7 @@
 
 from calls_http.wire.calls import Call, CallPage, Intake, NewCall, PulledCall, Stats
 from calls_http.wire.events import Event, EventPage, event_body, webhook_event_body
-from calls_http.wire.exports import CallSelection, Export, ExportList, NewExport
+from calls_http.wire.exports import CallSelection, ChosenCalls, Export, ExportList, NewExport
 from calls_http.wire.problems import Problem, ProblemDetail
 from calls_http.wire.recordings import Download, Recording, Reprocess, Transcript, Waveform
 from calls_http.wire.vcon import Vcon
@@ -25,6 +25,7 @@ __all__ = [
     "Call",
     "CallPage",
     "CallSelection",
+    "ChosenCalls",
     "Delivery",
     "DeliveryPage",
     "Download",

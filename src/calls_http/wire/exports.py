@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,13 @@ from calls_core.search import DURATION_LIMIT, MIN_QUERY, CallFilter
 from calls_http.wire.calls import Moment, Reason
 
 Piece = Annotated[str, msgspec.Meta(extra_json_schema={"extra": {"min_length": MIN_QUERY}})]
+
+
+class ListFormat(StrEnum):
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+
+
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=DURATION_LIMIT)]
 
 
@@ -47,6 +55,13 @@ class NewExport(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     contents: Annotated[list[core.ExportContent], msgspec.Meta(min_length=1)] = msgspec.field(
         default_factory=lambda: list(core.ExportContent)
     )
+
+
+class ChosenCalls(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Calls by their ids, and how they shall be written."""
+
+    call_ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=core.CALL_IDS_LIMIT)]
+    format: ListFormat = ListFormat.CSV
 
 
 class Export(msgspec.Struct, kw_only=True):

@@ -25,9 +25,12 @@ export async function told<T>(answer: Promise<{ data?: T; error?: unknown; respo
   return data as T
 }
 
-/** Save what `path` answers as a file. Where accounts are on, a plain link would come without the credential. */
-export async function save(path: string, filename: string): Promise<void> {
-  const answer = await fetchSignedIn(new Request(path))
+/** Save what `path` answers, to a POST where there is a `body`, as a file. Where accounts are on, a plain link would come
+without the credential. */
+export async function save(path: string, filename: string, body?: unknown): Promise<void> {
+  const headers = { 'Content-Type': 'application/json' }
+  const asked = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) }
+  const answer = await fetchSignedIn(new Request(path, asked))
   if (!answer.ok) throw Problem.of(answer.status, await answer.json().catch(() => null))
   const url = URL.createObjectURL(await answer.blob())
   const link = document.createElement('a')
