@@ -4,8 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Request, Response, Router, post, route
-from litestar.enums import HttpMethod
+from litestar import Request, Response, Router, post
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, QueryParameter
@@ -17,30 +16,20 @@ from calls_http.access import ASKS_NOBODY, OPEN
 from calls_http.audio import AUDIO, audio_answer
 from calls_http.callbacks import CallbackGuard
 from calls_http.documentation import READS_BODY, operation, problems
-from calls_http.partial import HEADERS, PARTIAL, Asked, IfNoneMatch, IfRange, Range
+from calls_http.partial import Asked, IfNoneMatch, IfRange, Range, served
 from calls_http.queries import refuse_unknown_parameters
 
 ANSWER = Schema(type=OpenAPIType.OBJECT)
 
 
-def _operation_id(_handler: object, method: str, _path: object) -> str:
-    return f"{method.lower()}_audio_for_ai"
-
-
-@route(
+@served(
     "/audio/{call_id:uuid}",
-    http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    status_code=200,
-    operation_id=_operation_id,
-    operation_class=operation(
-        contents={200: AUDIO, 206: AUDIO, 304: None},
-        headers={200: HEADERS, 206: PARTIAL},
-    ),
-    opt=OPEN,
-    security=ASKS_NOBODY,
-    responses=problems(404, 416, is_open=True),
-    response_description="The audio as it was uploaded.",
+    name="audio_for_ai",
+    media_types=AUDIO,
+    refusals=(404,),
     summary="Fetch audio by an address that was given out",
+    what="The audio as it was uploaded.",
+    is_open=True,
 )
 async def get_audio_for_ai(
     request: Request[Any, Any, Any],

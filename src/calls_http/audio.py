@@ -6,39 +6,28 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Request, route
-from litestar.enums import HttpMethod
+from litestar import Request
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from calls_core.hearing import Hearing
 from calls_core.recording import MEDIA_TYPES, CallId, Recording
 from calls_core.use_cases.read_calls import GetRecording
-from calls_http.documentation import BINARY, operation, problems
-from calls_http.partial import HEADERS, PARTIAL, Asked, Content, IfNoneMatch, IfRange, Range
+from calls_http.partial import Asked, Content, IfNoneMatch, IfRange, Range, served
 from calls_http.queries import MediaToken, refuse_unknown_parameters
 
 Read: TypeAlias = Callable[[int, int], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
-AUDIO: Final = dict.fromkeys(sorted(set(MEDIA_TYPES.values())), BINARY)
+AUDIO: Final = tuple(sorted(set(MEDIA_TYPES.values())))
 
 
-def _operation_id(_handler: object, method: str, _path: object) -> str:
-    return f"{method.lower()}_audio"
-
-
-@route(
+@served(
     "/calls/{call_id:uuid}/recording/audio",
-    http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    status_code=200,
-    operation_id=_operation_id,
-    operation_class=operation(
-        contents={200: AUDIO, 206: AUDIO, 304: None},
-        headers={200: HEADERS, 206: PARTIAL},
-    ),
-    responses=problems(404, 410, 416),
-    response_description="The audio as it was uploaded.",
+    name="audio",
+    media_types=AUDIO,
+    refusals=(404, 410),
     summary="Listen to a recording",
+    what="The audio as it was uploaded.",
 )
 async def get_audio(
     request: Request[Any, Any, Any],

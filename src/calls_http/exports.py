@@ -5,8 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Request, Response, delete, get, post, route
-from litestar.enums import HttpMethod
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
@@ -18,9 +17,9 @@ from calls_core.search import CallFilter
 from calls_core.use_cases.order_export import FetchExport, OrderExport
 from calls_http import wire
 from calls_http.access import actor_of
-from calls_http.documentation import BINARY, READS_BODY, operation, problems
+from calls_http.documentation import READS_BODY, operation, problems
 from calls_http.idempotency import Idempotent, receipting
-from calls_http.partial import HEADERS, PARTIAL, Asked, Content, IfNoneMatch, IfRange, Range
+from calls_http.partial import Asked, Content, IfNoneMatch, IfRange, Range, served
 from calls_http.queries import MediaToken, refuse_unknown_parameters
 
 ZIP: Final = "application/zip"
@@ -77,21 +76,13 @@ async def remove_export(
     await fetch.remove(ExportId(export_id), request.user)
 
 
-def _operation_id(_handler: object, method: str, _path: object) -> str:
-    return f"{method.lower()}_archive"
-
-
-@route(
+@served(
     "/exports/{export_id:uuid}/download",
-    http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    status_code=200,
-    operation_id=_operation_id,
-    operation_class=operation(
-        contents={200: {ZIP: BINARY}, 206: {ZIP: BINARY}, 304: None}, headers={200: HEADERS, 206: PARTIAL}
-    ),
-    responses=problems(404, 409, 416),
-    response_description="The archive.",
+    name="archive",
+    media_types=(ZIP,),
+    refusals=(404, 409),
     summary="Download an archive",
+    what="The archive.",
 )
 async def get_archive(
     request: Request[Any, Any, Any],

@@ -1,15 +1,18 @@
 """Bytes that never change, whole or in ranges."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from litestar import route
 from litestar.enums import HttpMethod
 from litestar.params import HeaderParameter
 from litestar.response.base import ASGIResponse
 
+from calls_http.access import ASKS_NOBODY, OPEN
 from calls_http.digests import digest_field
+from calls_http.documentation import BINARY, operation, problems
 from calls_http.filenames import attachment
 from calls_http.ranges import matches, wanted_range
 from calls_http.streaming import StreamedResponse
@@ -28,6 +31,35 @@ HEADERS: Final = {
     "Content-Disposition": "The file name, as an attachment.",
 }
 PARTIAL: Final = HEADERS | {"Content-Range": "Which bytes of how many."}
+
+
+def served(
+    path: str,
+    *,
+    name: str,
+    media_types: Iterable[str],
+    refusals: Iterable[int],
+    summary: str,
+    what: str,
+    is_open: bool = False,
+) -> route:
+    """Route GET and HEAD of *path*, as the operations ``get_<name>`` and ``head_<name>``, to a handler that answers with
+    ``Content``. *what* is the sentence about the bytes; one that *is_open* asks nobody who they are."""
+    contents = dict.fromkeys(media_types, BINARY)
+    return route(
+        path,
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        status_code=200,
+        operation_id=lambda _handler, method, _path: f"{method.lower()}_{name}",
+        operation_class=operation(
+            contents={200: contents, 206: contents, 304: None}, headers={200: HEADERS, 206: PARTIAL}
+        ),
+        opt=OPEN if is_open else None,
+        security=ASKS_NOBODY if is_open else None,
+        responses=problems(416, *refusals, is_open=is_open),
+        response_description=what,
+        summary=summary,
+    )
 
 
 @dataclass(frozen=True, slots=True)
