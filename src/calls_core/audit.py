@@ -71,6 +71,14 @@ class AuditEntry:
     call_id: CallId | None = None
     details: Mapping[str, str | bool] = field(default_factory=dict)
 
+    @classmethod
+    def of_erasure(
+        cls, event_id: UUID, at: datetime, actor: Actor, call_id: CallId, *, had_recording: bool
+    ) -> "AuditEntry":
+        """Return the receipt of a call that *actor* erased; it shares its id with the event that tells of it."""
+        details = {"recording": had_recording}
+        return cls(id=event_id, at=at, action=Action.CALL_DELETED, actor=actor, call_id=call_id, details=details)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:

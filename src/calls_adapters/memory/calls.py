@@ -99,12 +99,6 @@ class MemoryCallRepository(CallRepository):
         database.deliveries = {key: d for key, d in database.deliveries.items() if d.delivery.event.call_id != call_id}
         database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]
         database.events.append(event)
-        receipt = AuditEntry(
-            id=event.id,
-            at=event.occurred_at,
-            action=event.type.value,
-            actor=by,
-            call_id=call_id,
-            details={"recording": recording is not None},
-        )
+        had_recording = recording is not None
+        receipt = AuditEntry.of_erasure(event.id, event.occurred_at, by, call_id, had_recording=had_recording)
         database.audit.append(receipt)

@@ -112,14 +112,7 @@ class SqlCallRepository(CallRepository):
             await connection.execute(delete(uploads).where(uploads.c.call_id == call_id, uploads.c.finished))
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])
-            receipt = AuditEntry(
-                id=event.id,
-                at=event.occurred_at,
-                action=event.type.value,
-                actor=by,
-                call_id=call_id,
-                details={"recording": bool(keys)},
-            )
+            receipt = AuditEntry.of_erasure(event.id, event.occurred_at, by, call_id, had_recording=bool(keys))
             await store_entry(connection, receipt)
 
     async def _once(self, call: Call, store: Callable[[], Awaitable[bool]]) -> Call:
