@@ -192,17 +192,9 @@ class Adapters(Provider):
             yield LocalStorage(settings.recordings_dir)
             return
         from calls_adapters.storage.s3 import open_s3_storage  # noqa: PLC0415 (large, and needed by few)
-        from calls_adapters.storage.s3_client import S3Place  # noqa: PLC0415 (as above)
+        from calls_app.buckets import s3_place  # noqa: PLC0415 (as above)
 
-        place = S3Place(
-            bucket=settings.s3_bucket,
-            access_key=settings.s3_access_key,
-            secret_key=settings.s3_secret_key,
-            region=settings.s3_region or "us-east-1",  # what services of one's own take for theirs
-            endpoint_url=settings.s3_endpoint,
-            public_endpoint_url=settings.s3_public_endpoint,
-        )
-        async with open_s3_storage(place) as storage:
+        async with open_s3_storage(s3_place(settings, settings.s3_bucket)) as storage:
             yield storage
 
     @provide

@@ -12,6 +12,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from calls_adapters.storage.s3_client import S3Place, error_code, s3_client, s3_errors
+from calls_app.buckets import s3_place
 from calls_app.intake.items import Item, counts, described_by
 from calls_app.intake.naming import Naming
 from calls_app.intake.receivers import Unreachable
@@ -45,13 +46,7 @@ async def items_in(place: Prefix, settings: Settings, naming: Naming) -> AsyncIt
     """
     if not (settings.s3_access_key and settings.s3_secret_key):
         raise ValueError(f"s3://{place.bucket}: set S3_ACCESS_KEY and S3_SECRET_KEY, and S3_ENDPOINT_URL or S3_REGION")
-    bucket = S3Place(
-        bucket=place.bucket,
-        access_key=settings.s3_access_key,
-        secret_key=settings.s3_secret_key,
-        region=settings.s3_region or "us-east-1",
-        endpoint_url=settings.s3_endpoint,
-    )
+    bucket = s3_place(settings, place.bucket)
     with tempfile.TemporaryDirectory(prefix="calls-import-") as folder:
         async with s3_client(bucket, get_session(), bucket.endpoint_url) as client:
             try:
