@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from calls_app.liveness import worker_name
-from calls_core.errors import Unavailable
+from calls_app.repeating import repeat
 from calls_core.job import Patience
 from calls_core.use_cases.build_export import BuildExport
 from calls_core.use_cases.keep_house import KeepHouse
@@ -32,8 +31,8 @@ class Housekeeping:
     async def running(self) -> AsyncIterator[None]:
         """Work in the background of the block."""
         tasks = [
-            asyncio.create_task(_repeat("making an archive", self._build, LOOK_EVERY)),
-            asyncio.create_task(_repeat("housekeeping", self.keep, self.patience.sweep_every)),
+            asyncio.create_task(repeat("making an archive", self._build, LOOK_EVERY, _log)),
+            asyncio.create_task(repeat("housekeeping", self.keep, self.patience.sweep_every, _log)),
         ]
         try:
             yield
@@ -45,14 +44,3 @@ class Housekeeping:
     async def _build(self) -> None:
         while await self.build(f"{worker_name()}/exports") is not None:
             pass
-
-
-async def _repeat(name: str, work: Callable[[], Awaitable[None]], every: timedelta) -> None:
-    while True:
-        try:
-            await work()
-        except Unavailable as error:
-            _log.warning("%s waits: %s", name, error)
-        except Exception:  # noqa: BLE001 (it outlives whatever one call does to it)
-            _log.exception("%s ended in an error of ours", name)
-        await asyncio.sleep(every.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load)

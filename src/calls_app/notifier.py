@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
+from calls_app.repeating import repeat
 from calls_core.delivery import DeliveryClaim, Destination
-from calls_core.errors import CallsError, Unavailable
+from calls_core.errors import CallsError
 from calls_core.events import DestinationId
 from calls_core.ports import WorkerIsDead
 from calls_core.use_cases.deliver_events import DeliverEvent
@@ -40,12 +40,9 @@ class Notifier:
     async def running(self) -> AsyncIterator[None]:
         """Work in the background of the block. At its end, what is being sent may end for a while."""
         loops = [
-            asyncio.create_task(self._again_and_again(work, every))
-            for work, every in (
-                (self._tell, LOOK_EVERY),
-                (self._send_due, LOOK_EVERY),
-                (self._recover, self.deliver.patience.sweep_every),
-            )
+            asyncio.create_task(repeat("telling events", self.tell, LOOK_EVERY, _log)),
+            asyncio.create_task(repeat("delivering", self._send_due, LOOK_EVERY, _log, self._wait_for_room)),
+            asyncio.create_task(repeat("recovering", self._recover, self.deliver.patience.sweep_every, _log)),
         ]
         try:
             yield
@@ -60,30 +57,12 @@ class Notifier:
                 if late:
                     await asyncio.wait(late, timeout=GRACE.total_seconds())
 
-    async def _again_and_again(self, work: Callable[[], Awaitable[Any]], every: timedelta) -> None:
-        while True:
-            self._some_ended.clear()
-            try:
-                await work()
-            except Unavailable as error:
-                _log.warning("the notifier waits: %s", error)
-            except Exception:  # noqa: BLE001 (the notifier outlives whatever an event does to it)
-                _log.exception("the notifier met an error of ours")
-            pause = every.total_seconds() * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, hides nothing)
-            if work == self._send_due:
-                await self._wait_for_room(pause)
-            else:
-                await asyncio.sleep(pause)
-
     async def _wait_for_room(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._some_ended.wait()
         except TimeoutError:
             return
-
-    async def _tell(self) -> None:
-        await self.tell()
 
     async def _recover(self) -> None:
         deliveries = self.deliver.deliveries
@@ -92,6 +71,7 @@ class Notifier:
             _log.info("%d deliveries were taken back from notifiers that died", number)
 
     async def _send_due(self) -> None:
+        self._some_ended.clear()
         for destination in await self.deliver.deliveries.due():
             # One that fails is only felt for: it must not be flooded when it comes back.
             room = (1 if destination.failing_since else AT_A_TIME) - len(self._busy[destination.id])

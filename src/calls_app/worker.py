@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from calls_adapters.taskiq.broker import WakeUpBroker
 from calls_adapters.taskiq.wake_ups import heard
+from calls_app.repeating import repeat, spread
 from calls_core.errors import Unavailable
 from calls_core.job import JobId
 from calls_core.use_cases.process_recording import ProcessRecording
@@ -45,7 +45,8 @@ class Worker:
     async def running(self) -> AsyncIterator[None]:
         """Work in the background of the block."""
         self.process.telemetry.slots(self.concurrency)
-        beside = [asyncio.create_task(self._sweep()), asyncio.create_task(self._listen())]
+        sweeping = repeat("the sweep", self._sweep, self.recover.patience.sweep_every, _log)
+        beside = [asyncio.create_task(sweeping), asyncio.create_task(self._listen())]
         slots = [asyncio.create_task(self._work(f"{self.name}/{n}")) for n in range(self.concurrency)]
         try:
             yield
@@ -71,7 +72,6 @@ class Worker:
                 self._note_idle()
 
     async def _work(self, slot: str) -> None:
-        pause = POLL_EVERY.total_seconds()
         while not self._stopping.is_set():
             try:
                 while not self._stopping.is_set() and await self.process(slot) is not None:
@@ -80,7 +80,7 @@ class Worker:
                 _log.warning("cannot look for work: %s", error)
             except Exception:  # noqa: BLE001 (a worker outlives whatever a job does to it)
                 _log.exception("a job ended in an error of ours; the sweep will take it up")
-            await self._told_or_stop(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load, hides nothing)
+            await self._told_or_stop(spread(POLL_EVERY))
 
     async def _told_or_stop(self, seconds: float) -> None:
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -102,11 +102,4 @@ class Worker:
             self._some_idle.clear()
 
     async def _sweep(self) -> None:
-        while True:
-            try:
-                await self.recover(f"{self.name}/sweep")
-            except Unavailable as error:
-                _log.warning("cannot sweep: %s", error)
-            except Exception:  # noqa: BLE001 (so does the sweep)
-                _log.exception("the sweep ended in an error of ours")
-            await asyncio.sleep(self.recover.patience.sweep_every.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311
+        await self.recover(f"{self.name}/sweep")
