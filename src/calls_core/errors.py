@@ -63,8 +63,7 @@
     |   |-- ReceiverRefused
     |   |-- AddressRefused
     |   |-- ReceiverGone
-    |   |-- ReceiverFailing
-    |   `-- NotifierLost
+    |   `-- ReceiverFailing
     `-- AnalysisFailed
         |-- AudioRefused
         |   |-- NotAudio
@@ -519,12 +518,6 @@ class ReceiverFailing(DeliveryFailed):
     """The receiver has failed for days."""
 
     code = "receiver-failing"
-
-
-class NotifierLost(DeliveryFailed):
-    """The notifier died while it was sending."""
-
-    code = "notifier-lost"
 
 
 class AnalysisFailed(CallsError):
