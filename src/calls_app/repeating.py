@@ -23,7 +23,7 @@ async def repeat(
             await work()
         except Unavailable as error:
             log.warning("%s waits: %s", name, error)
-        except Exception:  # noqa: BLE001 (the next round may meet nothing of the kind)
+        except Exception:
             log.exception("%s met an error of ours", name)
         await pause(spread(every))
 

@@ -43,8 +43,8 @@ def served(
     what: str,
     is_open: bool = False,
 ) -> route:
-    """Route GET and HEAD of *path*, as the operations ``get_<name>`` and ``head_<name>``, to a handler that answers with
-    ``Content``. *what* is the sentence about the bytes; one that *is_open* asks nobody who they are."""
+    """Route GET and HEAD of *path* to a handler that answers with ``Content``: the operations ``get_<name>`` and
+    ``head_<name>``. *what* is a sentence about the bytes; *is_open* that everybody may have them."""
     contents = dict.fromkeys(media_types, BINARY)
     return route(
         path,

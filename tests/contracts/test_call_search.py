@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -169,7 +170,7 @@ async def test_filters_narrow_each_other(world: World) -> None:
     """Each by itself, all together, and none that does not fit."""
     call = await world.finished({"signal": SIGNAL, "ai": TRANSCRIPT}, agent="Ольга", tags=["vip", "%"])
     await world.added(agent="Ольга", tags=["VIP", "vi"], caller="somebody else")
-    fitting = {
+    fitting: dict[str, Any] = {
         "query": "7900",
         "status": CallStatus.READY,
         "started_from": call.details.started_at,
@@ -194,8 +195,8 @@ async def test_filters_narrow_each_other(world: World) -> None:
 
     for name, value in fitting.items():
         assert call.id in await found(world, CallFilter.checked(**{name: value}))
-        assert await found(world, CallFilter.checked(**fitting | {name: failing[name]})) == []  # type: ignore[arg-type]
-    assert await found(world, CallFilter.checked(**fitting)) == [call.id]  # type: ignore[arg-type]
+        assert await found(world, CallFilter.checked(**fitting | {name: failing[name]})) == []
+    assert await found(world, CallFilter.checked(**fitting)) == [call.id]
 
 
 async def test_finds_what_was_said(world: World) -> None:

@@ -1,6 +1,8 @@
 """What every keeper of exports must do."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,19 +24,19 @@ WANTED = CallFilter.checked(query="+7900", text='"two words" -else', status=Call
 WEEK = timedelta(days=7)
 
 
-def export(world: World, owner: str = "anna", **changes: object) -> Export:
-    known = {
-        "id": ExportId(world.new_id()),
-        "owner": owner,
-        "wanted": CallFilter.checked(
+def export(world: World, owner: str = "anna", **changes: Any) -> Export:
+    made = Export(
+        id=ExportId(world.new_id()),
+        owner=owner,
+        wanted=CallFilter.checked(
             query="+7900", text='"two words" -else', status=CallStatus.READY, started_from=START, min_duration=1.5
         ),
-        "contents": frozenset({ExportContent.AUDIO, ExportContent.METADATA}),
-        "hears": Hears.REDACTED,
-        "created_at": world.clock.now,
-        "expires_at": world.clock.now + WEEK,
-    }
-    return Export(**(known | changes))  # type: ignore[arg-type]
+        contents=frozenset({ExportContent.AUDIO, ExportContent.METADATA}),
+        hears=Hears.REDACTED,
+        created_at=world.clock.now,
+        expires_at=world.clock.now + WEEK,
+    )
+    return replace(made, **changes)
 
 
 async def claimed(world: World, worker: str = "w1") -> ExportClaim:

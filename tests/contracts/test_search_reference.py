@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,16 +125,20 @@ async def stored(world: World, drafts: Sequence[Draft]) -> list[tuple[Call, str 
             agent=draft.agent,
             tags=draft.tags,
         )
-        changed = {"status": draft.status, "duration_sec": draft.duration_sec, "silence_sec": draft.duration_sec}
+        changed: dict[str, Any] = {
+            "status": draft.status,
+            "duration_sec": draft.duration_sec,
+            "silence_sec": draft.duration_sec,
+        }
         if draft.text is None:
-            call = replace(call, **changed)  # type: ignore[arg-type]
+            call = replace(call, **changed)
             await world.calls.add(call, [])
         else:
             acceptance = await world.acceptance(call)
             await world.calls.ingest(acceptance)
             claim = await world.claimed()
             recording = acceptance.recording.complete("ai", Transcript(text=draft.text), world.clock.now)
-            call = replace(acceptance.call, **changed)  # type: ignore[arg-type]
+            call = replace(acceptance.call, **changed)
             await world.jobs.finish(claim, call, recording, [], fresh=["ai"])
         made.append((call, draft.text))
     return made

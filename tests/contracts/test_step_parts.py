@@ -48,15 +48,15 @@ async def test_a_fenced_worker_keeps_nothing(world: World) -> None:
     assert await kept(world, acceptance, ("ai", "one"), ("ai", "two")) == [b"1", None]
 
 
-@pytest.mark.parametrize("ending", [False, True])
-async def test_a_stored_finding_takes_the_parts_of_its_step_away(world: World, ending: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("how", ["save_step", "finish"])
+async def test_a_stored_finding_takes_the_parts_of_its_step_away(world: World, how: str) -> None:
     """By the same write; those of a step that has failed stay, because it may be run again."""
     acceptance, now = await world.attached(), world.clock.now
     claim = await world.claimed()
     for analyzer in ("signal", "ai"):
         await world.parts.keep(claim, acceptance.recording.id, analyzer, "one", b"1")
     done = acceptance.recording.begin("signal", now).complete("signal", SIGNAL, now)
-    if ending:
+    if how == "finish":
         failed = done.fail_unfinished(FACTS_MISSING.reason, now)
         call = acceptance.call.finish_processing(failed, now)
         event = world.event(call.id, EventType.CALL_FAILED)

@@ -164,11 +164,11 @@ class World:
         """Later ones are greater, as in production."""
         return UUID(int=(7 << 76) | (2 << 62) | next(self.numbers))
 
-    def new_call(self, **details: object) -> Call:
-        known = {"caller": "+7 900 123-45-67", "receiver": "102", "started_at": self.clock.now}
+    def new_call(self, **details: Any) -> Call:
+        known: dict[str, Any] = {"caller": "+7 900 123-45-67", "receiver": "102", "started_at": self.clock.now}
         return Call(
             id=CallId(self.new_id()),
-            details=CallDetails.checked(**(known | details)),  # type: ignore[arg-type]
+            details=CallDetails.checked(**(known | details)),
             created_at=self.clock.now,
             updated_at=self.clock.now,
         )
@@ -190,10 +190,10 @@ class World:
         )
         return made.reset(plan, (), self.clock.now, force=False)
 
-    def job(self, call_id: CallId, **changes: object) -> Job:
-        return replace(Job.new(self.new_id(), call_id, self.clock.now), **changes)  # type: ignore[arg-type]
+    def job(self, call_id: CallId, **changes: Any) -> Job:
+        return replace(Job.new(self.new_id(), call_id, self.clock.now), **changes)
 
-    async def added(self, **details: object) -> Call:
+    async def added(self, **details: Any) -> Call:
         call = self.new_call(**details)
         return await self.calls.add(call, [self.event(call.id)])
 
@@ -209,7 +209,7 @@ class World:
             held_key=recording.storage_key,
         )
 
-    async def attached(self, plan: Sequence[StepPlan] = PLAN, **details: object) -> Acceptance:
+    async def attached(self, plan: Sequence[StepPlan] = PLAN, **details: Any) -> Acceptance:
         """A call with a recording and a job that is due."""
         acceptance = await self.acceptance(await self.added(**details), plan)
         await self.calls.attach(acceptance)
@@ -220,7 +220,7 @@ class World:
         assert claim is not None
         return claim
 
-    async def finished(self, findings: dict[str, Finding], plan: Sequence[StepPlan] = PLAN, **details: object) -> Call:
+    async def finished(self, findings: dict[str, Finding], plan: Sequence[StepPlan] = PLAN, **details: Any) -> Call:
         """A call that was processed, with these findings."""
         acceptance = await self.attached(plan, **details)
         claim = await self.claimed()

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,15 @@ from calls_app import worker as module
 from calls_app.worker import Worker
 from calls_core.errors import RepositoryUnavailable
 from calls_core.ports import Audio
+from calls_core.recording import CallId
 from tests.unit.core.conftest import FACTS, Scene, Scripted
 
 pytestmark = pytest.mark.anyio
 
 
-async def ended(scene: Scene, call_id: object) -> str:
+async def ended(scene: Scene, call_id: CallId) -> str:
     async with asyncio.timeout(10):
-        while (call := await scene.calls.get(call_id)).status == "processing":  # type: ignore[arg-type]
+        while (call := await scene.calls.get(call_id)).status == "processing":
             await asyncio.sleep(0.005)
     return call.status
 
@@ -55,10 +57,10 @@ async def test_it_outlives_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     errors: list[Exception] = [RepositoryUnavailable("away"), RuntimeError("ours")] * 2
     real = scene.jobs.claim
 
-    async def failing(*arguments: object) -> object:
+    async def failing(*arguments: Any) -> object:
         if errors:
             raise errors.pop()
-        return await real(*arguments)  # type: ignore[arg-type]
+        return await real(*arguments)
 
     monkeypatch.setattr(scene.jobs, "claim", failing)
     async with worker(scene).running():

@@ -1,6 +1,7 @@
 """The built-in analyzers as the rest of the system sees them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ BOTH = [SignalAnalyzer, PydubAnalyzer]
 SPANS = [[(1.0, 3.0), (6.0, 9.0)], [(0.5, 2.5), (6.5, 9.5)]]
 
 
-def audio(path: Path, **more: object) -> Audio:
-    return Audio(path=path, filename=path.name, decoder=ChildDecoder(), **more)  # type: ignore[arg-type]
+def audio(path: Path, **more: Any) -> Audio:
+    return Audio(path=path, filename=path.name, decoder=ChildDecoder(), **more)
 
 
 def test_they_register_themselves() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,12 +33,12 @@ def written(content: bytes) -> Make:
     return lambda path: path.write_bytes(content)
 
 
-def encoded(codec: str, samples: audio_files.Samples = ONE, rate: int = 8000, **more: object) -> Make:
-    return lambda path: encode(path, samples, codec=codec, rate=rate, **more)  # type: ignore[arg-type]
+def encoded(codec: str, samples: audio_files.Samples = ONE, rate: int = 8000, **more: Any) -> Make:
+    return lambda path: encode(path, samples, codec=codec, rate=rate, **more)
 
 
-def raw(body: bytes, tag: int, bits: int, **more: object) -> Make:
-    return written(riff(body, tag=tag, channels=1, rate=8000, bits=bits, **more))  # type: ignore[arg-type]
+def raw(body: bytes, tag: int, bits: int, **more: Any) -> Make:
+    return written(riff(body, tag=tag, channels=1, rate=8000, bits=bits, **more))
 
 
 U8 = ((ONE.T >> 8) + 128).astype(np.uint8).tobytes()

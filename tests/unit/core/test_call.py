@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -139,11 +140,11 @@ def test_times_come_out_in_utc() -> None:
         ({"metadata": {"a": [[[[[[[[[1]]]]]]]]]}}, "/metadata"),
     ],
 )
-def test_a_wrong_field_is_named(changed: dict[str, object], pointer: str) -> None:
+def test_a_wrong_field_is_named(changed: dict[str, Any], pointer: str) -> None:
     """The refusal points at the field, so that a client can show it beside its form."""
-    fields = {"caller": "a", "receiver": "b", "started_at": NOW} | changed
+    fields: dict[str, Any] = {"caller": "a", "receiver": "b", "started_at": NOW} | changed
     with pytest.raises(InvalidCall) as refused:
-        CallDetails.checked(**fields)  # type: ignore[arg-type]
+        CallDetails.checked(**fields)
     assert pointer in [error.pointer for error in refused.value.errors]
 
 

@@ -10,6 +10,7 @@ import pytest
 from calls_core.errors import CallNotFound, NotAudio, SourceUnavailable, StorageUnavailable, UnsupportedExtension
 from calls_core.job import PullSource
 from calls_core.ports import IntakeState
+from calls_core.recording import CallId
 from tests.unit.core.conftest import Scene, Scripted, chunks
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,7 @@ async def test_uploads_are_counted_by_how_they_end() -> None:
     with pytest.raises(UnsupportedExtension):
         await scene.attach(call.id, "a.exe", chunks(b"MZ"))
     with pytest.raises(CallNotFound):
-        await scene.attach(uuid4(), "a.wav", chunks(b"RIFF"))  # type: ignore[arg-type]
+        await scene.attach(CallId(uuid4()), "a.wav", chunks(b"RIFF"))
     with pytest.raises(ConnectionError):
         await scene.attach(call.id, "a.wav", hung_up())
     with pytest.raises(StorageUnavailable):
