@@ -10,8 +10,9 @@ from litestar import Request
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from calls_core.formats import MEDIA_TYPES
 from calls_core.hearing import Hearing
-from calls_core.recording import MEDIA_TYPES, CallId, Recording
+from calls_core.recording import CallId, Recording
 from calls_core.use_cases.read_calls import GetRecording
 from calls_http.partial import Asked, Content, IfNoneMatch, IfRange, Range, served
 from calls_http.queries import MediaToken, refuse_unknown_parameters

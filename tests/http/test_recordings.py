@@ -10,8 +10,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from calls_core.findings import Facts, Transcript
+from calls_core.formats import MEDIA_TYPES
 from calls_core.ports import PresignedUrl
-from calls_core.recording import MEDIA_TYPES
 from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, Named
 from tests.http.test_calls import CALL, register
 

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from calls_core.formats import clean_filename, media_type_of, require_bytes
 from calls_core.ports import Analyzers, Clock
-from calls_core.recording import CallId, Recording, RecordingId, Step, clean_filename, media_type_of, require_bytes
+from calls_core.recording import CallId, Recording, RecordingId, Step
 from calls_core.use_cases.run_step import Failed, Retry, RunStep
 
 

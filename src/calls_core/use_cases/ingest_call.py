@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from calls_core.call import Call, CallDetails, CallStatus
 from calls_core.errors import ExternalIdTaken, RecordingNotFound
+from calls_core.formats import clean_filename, media_type_of
 from calls_core.job import Job, PullSource
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
-from calls_core.recording import clean_filename, media_type_of
 from calls_core.use_cases.receive_recording import Received, ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
 

@@ -11,18 +11,10 @@ from uuid import uuid4
 from calls_core.errors import CallsError, DigestMismatch, StorageUnavailable, TooLarge, Unavailable
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint
+from calls_core.formats import clean_filename, media_type_of, require_bytes
 from calls_core.job import Patience
 from calls_core.ports import Holds, NewId, RecordingStorage, Telemetry
-from calls_core.recording import (
-    CallId,
-    Recording,
-    RecordingId,
-    Step,
-    StepPlan,
-    clean_filename,
-    media_type_of,
-    require_bytes,
-)
+from calls_core.recording import CallId, Recording, RecordingId, Step, StepPlan
 
 _log = logging.getLogger("calls.receive")
 

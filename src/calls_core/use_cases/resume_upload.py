@@ -9,6 +9,7 @@ from typing import Final
 
 from calls_core.call import CallDetails
 from calls_core.errors import EmptyRecording, RecordingExists, RecordingNotFound, TooLarge, UploadConflict
+from calls_core.formats import clean_filename, media_type_of
 from calls_core.ports import (
     CallRepository,
     Clock,
@@ -20,7 +21,7 @@ from calls_core.ports import (
     UploadPart,
     Uploads,
 )
-from calls_core.recording import CallId, clean_filename, media_type_of
+from calls_core.recording import CallId
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.ingest_call import IngestCall
 from calls_core.use_cases.receive_recording import Received, ReceiveRecording

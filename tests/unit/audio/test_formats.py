@@ -10,7 +10,7 @@ import pytest
 
 from calls_core.errors import NotAudio
 from calls_core.findings import Signal
-from calls_core.recording import MEDIA_TYPES
+from calls_core.formats import MEDIA_TYPES
 from tests import audio_files
 from tests.audio_files import encode, riff, speech, wav
 from tests.unit.audio.conftest import Measure
