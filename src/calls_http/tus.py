@@ -1,9 +1,5 @@
 """Resumable uploads: tus 1.0.0 (https://tus.io/protocols/resumable-upload) with the extensions in ``EXTENSIONS``."""
 
-import base64
-import binascii
-import hashlib
-from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from email.utils import format_datetime
 from typing import Annotated, Any, Final
@@ -18,25 +14,17 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, HeaderParameter
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from calls_core.call import CallDetails
-from calls_core.errors import FieldError, InvalidInput
 from calls_core.ports import Upload, UploadId
-from calls_core.recording import CallId
 from calls_core.use_cases.receive_recording import UploadLimits
 from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_http.documentation import BINARY, READS_BODY, operation, problems
 from calls_http.idempotency import caller_of
-from calls_http.ingest import FIELDS, details_of
-from calls_http.problems import ClientGone, ClientTooSlow, HttpRefusal, UnsupportedMediaType
+from calls_http.problems import HttpRefusal
 from calls_http.queries import refuse_unknown_parameters
+from calls_http.tus_requests import ALGORITHMS, CHUNK_TYPE, Body, body_of, invalid_header, metadata_in, target_of
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,checksum,expiration,termination"
-ALGORITHMS: Final = ("sha1", "sha256")
-CHUNK_TYPE: Final = "application/offset+octet-stream"
-
-IGNORED: Final = frozenset({"filetype", "name", "relativePath", "type"})
-"""Metadata that clients in browsers send by themselves."""
 
 _LONGEST: Final = 2**63 - 1
 _BODY: Final = {CHUNK_TYPE: BINARY}
@@ -70,20 +58,6 @@ class TusVersion(HttpRefusal):
 
     status_code = 412
     code = "tus-version"
-
-
-class UnknownChecksum(HttpRefusal):
-    """The checksum is none that is known here."""
-
-    status_code = 400
-    code = "unknown-checksum"
-
-
-class ChecksumMismatch(HttpRefusal):
-    """The bytes that arrived are not those of the checksum."""
-
-    status_code = 460
-    code = "checksum-mismatch"
 
 
 class Resumable(ASGIMiddleware):
@@ -139,14 +113,14 @@ async def begin_upload(
 ) -> Response[None]:
     """The first bytes may come along as the body. Lengths that are not known yet cannot be deferred."""
     if length is None:
-        raise _invalid("Upload-Length", "is missing: tell how many bytes the file has")
-    told = _metadata_in(metadata or "")
+        raise invalid_header("Upload-Length", "is missing: tell how many bytes the file has")
+    told = metadata_in(metadata or "")
     filename = told.pop("filename", None)
     if filename is None:
-        raise _invalid("Upload-Metadata/filename", "is missing: name the file, with its extension")
+        raise invalid_header("Upload-Metadata/filename", "is missing: name the file, with its extension")
     owner = caller_of(request)
-    body = await _body_of(request, checksum) if request.content_type[0] else None
-    upload = await uploads.begin(owner, filename, length, _target(told))
+    body = await body_of(request, checksum) if request.content_type[0] else None
+    upload = await uploads.begin(owner, filename, length, target_of(told))
     if body is not None:
         upload = await _appended(uploads, owner, upload.id, 0, body)
     return _empty(status_code=201, headers={"Location": f"/uploads/{upload.id}", **_standing(upload)})
@@ -188,8 +162,8 @@ async def append_to_upload(
 ) -> Response[None]:
     """What came before the line broke is kept. The last bytes are confirmed when the recording is accepted."""
     if offset is None:
-        raise _invalid("Upload-Offset", "is missing: tell where these bytes begin")
-    body = await _body_of(request, checksum)
+        raise invalid_header("Upload-Offset", "is missing: tell where these bytes begin")
+    body = await body_of(request, checksum)
     upload = await _appended(uploads, caller_of(request), UploadId(upload_id), offset, body)
     return _empty(status_code=204, headers=_standing(upload))
 
@@ -209,81 +183,12 @@ async def end_upload(
     await uploads.remove(caller_of(request), UploadId(upload_id))
 
 
-class _Body:
-    """The bytes of one request. Without a checksum, those that came before the line broke count too."""
-
-    def __init__(self, request: Request[Any, Any, Any], algorithm: str, digest: bytes) -> None:
-        self.has_checksum = bool(algorithm)
-        self.broken: Exception | None = None
-        self._request = request
-        self._hash = hashlib.new(algorithm, usedforsecurity=False) if algorithm else None
-        self._expected = digest
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        try:
-            async with aclosing(self._request.stream()) as stream:
-                async for chunk in stream:
-                    if self._hash is not None:
-                        self._hash.update(chunk)
-                    yield chunk
-        except (ClientGone, ClientTooSlow) as error:
-            if self.has_checksum:
-                raise
-            self.broken = error
-        if self._hash is not None and self._hash.digest() != self._expected:
-            raise ChecksumMismatch("the bytes of this request are not those of Upload-Checksum; send them again")
-
-
-async def _appended(uploads: ResumeUpload, owner: str, upload_id: UploadId, offset: int, body: _Body) -> Upload:
+async def _appended(uploads: ResumeUpload, owner: str, upload_id: UploadId, offset: int, body: Body) -> Upload:
     async with aclosing(body.chunks()) as chunks:
         upload = await uploads.append(owner, upload_id, offset, chunks, whole=body.has_checksum)
     if body.broken is not None:
         raise body.broken
     return upload
-
-
-async def _body_of(request: Request[Any, Any, Any], checksum: str | None) -> _Body:
-    if request.content_type[0] != CHUNK_TYPE:
-        raise UnsupportedMediaType(f"send the bytes as {CHUNK_TYPE}")
-    if checksum is None:
-        return _Body(request, "", b"")
-    algorithm, _, text = checksum.strip().partition(" ")
-    try:
-        digest = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if algorithm not in ALGORITHMS or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise UnknownChecksum(
-            f"Upload-Checksum: send one of {', '.join(ALGORITHMS)}, a space, and the digest in base64"
-        )
-    return _Body(request, algorithm, digest)
-
-
-def _metadata_in(text: str) -> dict[str, str]:
-    """Return the pairs that a client announces; raise ``InvalidInput`` for what is none or not known."""
-    told: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = pair.partition(" ")
-        if name in told:
-            raise _invalid(f"Upload-Metadata/{name}", "is given more than once")
-        if name not in {"filename", "call_id", *FIELDS, *IGNORED}:
-            raise _invalid(f"Upload-Metadata/{name}", f"is not known; known are filename, call_id, {', '.join(FIELDS)}")
-        try:
-            told[name] = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            raise _invalid(f"Upload-Metadata/{name}", "must be UTF-8 in base64") from None
-    return {name: value for name, value in told.items() if name not in IGNORED}
-
-
-def _target(told: Mapping[str, str]) -> CallId | CallDetails:
-    if "call_id" not in told:
-        return details_of({name: [value] for name, value in told.items()})
-    if len(told) > 1:
-        raise _invalid("Upload-Metadata/call_id", "stands alone: the fields of that call are known")
-    try:
-        return CallId(UUID(told["call_id"]))
-    except ValueError:
-        raise _invalid("Upload-Metadata/call_id", "must be the id of a call") from None
 
 
 def _empty(*, status_code: int, headers: dict[str, str]) -> Response[None]:
@@ -293,10 +198,6 @@ def _empty(*, status_code: int, headers: dict[str, str]) -> Response[None]:
 def _standing(upload: Upload) -> dict[str, str]:
     told = {"Upload-Offset": str(upload.offset), "Upload-Expires": format_datetime(upload.expires_at, usegmt=True)}
     return told | ({"Content-Location": f"/calls/{upload.call_id}/recording"} if upload.finished else {})
-
-
-def _invalid(name: str, why: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {why}", [FieldError(f"/{name}", why)])
 
 
 tus_router = DishkaRouter(
