@@ -11,6 +11,7 @@ from calls_whisper import WhisperSettings
 from calls_whisper.engine import ModelUnavailable, is_squeezed, load_engine
 from calls_whisper.sharing import SharedEngine
 from calls_whisper.speech import Engine, HeardWord, Samples, Written
+from threadpoolctl import threadpool_info
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,12 @@ async def test_concurrent_steps_share_one_model() -> None:
     await asyncio.gather(*(shared.run(work) for _step in range(10)))
     assert len(loads) == len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+def test_numpy_works_in_one_thread_beside_the_model(model: Path) -> None:
+    """Several threads of OpenBLAS may wait for each other for ever on a machine under load."""
+    load_engine(WhisperSettings(model=str(model)))
+    assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 async def test_a_model_that_comes_later_is_found() -> None:

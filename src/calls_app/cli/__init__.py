@@ -1,5 +1,6 @@
 """The command line: one module per command, each of which imports what it needs only when it runs."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -39,6 +40,9 @@ app.add_typer(deliveries, name="deliveries")
 
 def main() -> None:
     """Run the command line; what is refused, or is down, ends in one line: exit code 2 for settings, 1 for the rest."""
+    # Threads of OpenBLAS wait for each other for ever now and then (OpenBLAS 0.3.31, a machine under load), and a
+    # worker has recordings enough for all cores. It must be said before anything imports NumPy.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except SettingsError as error:
