@@ -1,5 +1,6 @@
 """Which stretches of which channel are sent to the AI service, from what the signal tells."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -98,13 +99,29 @@ def _sounds(signal: Signal, lane: int) -> Iterator[Span]:
 
 
 def _split(signal: Signal, lane: int, sound: Span, longest_sec: float) -> Iterator[Span]:
-    """Yield parts of a sound that knows no silence, cut in the middle of the quietest second of their second half."""
+    """Yield parts of a sound that knows no silence, cut in the quietest second of their second half."""
     start, end = sound
     levels = signal.levels_dbfs[lane] if lane < len(signal.levels_dbfs) else ()
     while end - start > longest_sec:
         seconds = range(int(start + longest_sec / 2), min(int(start + longest_sec), len(levels)))
-        cut = min(seconds, key=lambda second: (levels[second], -second)) + 0.5 if seconds else start + longest_sec
+        quietest = min(seconds, key=lambda second: (levels[second], -second), default=None)
+        cut = start + longest_sec if quietest is None else _pause(signal, lane, quietest)
         cut = cut if start < cut < start + longest_sec else start + longest_sec
         yield start, cut
         start = cut
     yield start, end
+
+
+def _pause(signal: Signal, lane: int, second: int) -> float:
+    """Return the middle of the quietest tenth of *second*, as far as the peaks tell; of equals, the most central."""
+    peaks = signal.peaks
+    per_sec = peaks.sample_rate_hz / peaks.samples_per_point
+    signed, stride = memoryview(peaks.data).cast("b"), 2 * peaks.channels
+    first, last = math.ceil(second * per_sec), min(math.floor((second + 1) * per_sec), peaks.points)
+    heights = [max(-signed[at * stride + 2 * lane], signed[at * stride + 2 * lane + 1]) for at in range(first, last)]
+    width = max(1, round(per_sec / 10))
+    if len(heights) <= width:
+        return second + 0.5
+    starts = range(len(heights) - width + 1)
+    chosen = min(starts, key=lambda n: (sum(heights[n : n + width]), abs(2 * n + width - len(heights))))
+    return (first + chosen + width / 2) / per_sec

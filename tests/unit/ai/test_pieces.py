@@ -1,5 +1,6 @@
 """Which stretches are sent."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -57,6 +58,18 @@ def test_without_silence_the_quietest_second_is_cut() -> None:
     """Music on hold, or a noisy line, knows no silence."""
     assert spans(planned(signal(100, [], quiet=(45, 70)), 60.6)) == [(0, 45.5), (45.5, 100)]
     assert spans(planned(signal(100, []), 60.6)) == [(0, 59.5), (59.5, 100)]
+
+
+def test_in_the_quietest_second_the_pause_is_cut() -> None:
+    """Pauses between words are much shorter than a second, and half a word is understood by nobody."""
+    talk = signal(100, [], channels=2, quiet=(45,))
+    points = [(-90, 90)] * 10_000
+    points[4520:4532] = [(-3, 2)] * 12  # from 45.2 s on, 100 points a second
+    data = bytes(b & 0xFF for low, high in points for b in (-100, 100, low, high))
+    peaks = Peaks(channels=2, sample_rate_hz=8000, samples_per_point=80, data=data)
+    pieces = planned(replace(talk, peaks=peaks), 60.6)
+    assert spans(pieces, 1) == [(0, 45.27), (45.27, 100)]
+    assert spans(pieces, 0) == [(0, 45.5), (45.5, 100)]
 
 
 def test_each_channel_is_cut_by_itself() -> None:
