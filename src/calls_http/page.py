@@ -21,6 +21,8 @@ INDEX: Final = "index.html"
 PLACE_OF_NONCE: Final = "__CSP_NONCE__"
 ASSETS: Final = "assets/"
 """Names below hold a hash of what they name, so they never change."""
+_NO_PLACE: Final = frozenset({"", ".", ".."})
+"""Parts of a path that browsers send to nobody: whoever does is looking for a way out."""
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 _POLICY: Final = {
@@ -76,6 +78,8 @@ def page_router(folder: Path) -> Router:
 
     def answer(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
         known = _page_files(folder)
+        if name and _NO_PLACE.intersection(name.rstrip("/").split("/")):
+            raise NotFoundException("no such place in the page")
         if name != INDEX and (file := known.get(name)):
             return _asset(request, name, _read(file))
         if INDEX not in known:

@@ -15,17 +15,17 @@ _DROP: Final = """files => {
     const carried = new DataTransfer()
     for (const [name, content] of files) {
         const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0))
-        carried.items.add(new File([bytes], name))
+        carried.items.add(new File([bytes], name, { lastModified: 1770000000000 }))
     }
     return carried
 }"""
 
 
 def drop(page: Page, files: Sequence[tuple[str, bytes]]) -> None:
-    """Drag *files* onto the upload page and let them go."""
+    """Drag *files* onto the page and let them go."""
     carried = page.evaluate_handle(_DROP, [[name, base64.b64encode(content).decode()] for name, content in files])
-    page.get_by_test_id("drop").dispatch_event("dragover", {"dataTransfer": carried})
-    page.get_by_test_id("drop").dispatch_event("drop", {"dataTransfer": carried})
+    for event in ("dragover", "drop"):
+        page.locator("main").dispatch_event(event, {"dataTransfer": carried})
 
 
 def barriers(page: Page) -> list[str]:

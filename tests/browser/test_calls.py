@@ -163,23 +163,37 @@ def test_deleted_in_bulk(page: Page, client: httpx2.Client) -> None:
 
 
 def test_walked_by_keys(page: Page, calls: list[dict[str, Any]]) -> None:
-    """Search, walk, choose and open without a mouse."""
+    """Search, walk, choose and open without a mouse, on a Russian keyboard as well."""
     page.keyboard.press("/")
     page.keyboard.type("7495000")
     expect(page.get_by_role("status").first).to_have_text("60 calls")
     expect(page.locator(ROWS).first).to_contain_text(LAST)
     page.keyboard.press("Escape")
-    for key in "jjkjx":
+    page.locator("body").dispatch_event("keydown", {"key": "о", "code": "KeyJ"})
+    for key in "jkjx":
         page.keyboard.press(key)
     expect(page.get_by_text("one selected")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="+7 495 000-00-58")).to_be_visible()
 
 
-def test_a_call_on_hold(service: Service, opened: Callable[..., Page], client: httpx2.Client) -> None:
-    """Why it is held is shown, and deleting it is not offered."""
-    call = register(client, caller="held")
-    client.put(f"/calls/{call['id']}/legal-hold", json={"reason": "Case 4711"}).raise_for_status()
-    page = opened(f"{service.url}/ui/calls/{call['id']}")
+def test_a_call_on_hold(page: Page, client: httpx2.Client) -> None:
+    """Calls are put on hold in bulk with a reason that is shown; deleting them is not offered until it is lifted."""
+    for receiver in ("one", "other"):
+        register(client, caller="held", receiver=receiver)
+    wanted(page, "held")
+    expect(page.locator(ROWS)).to_have_count(2)
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("button", name="Hold").click()
+    page.get_by_role("dialog").get_by_label("Why?").fill("Case 4711")
+    page.get_by_role("dialog").get_by_role("button", name="Hold").click()
+    expect(page.get_by_text("2 calls are on hold").first).to_be_visible()
+    page.get_by_role("link", name="other").click()
     expect(page.get_by_text("Case 4711")).to_be_visible()
-    expect(page.get_by_role("button", name="Actions")).to_have_count(0)
+    page.get_by_role("button", name="Actions").click()
+    expect(page.get_by_role("menuitem", name="Delete the call")).to_have_count(0)
+    page.get_by_role("menuitem", name="Lift the legal hold").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Lift the legal hold").click()
+    expect(page.get_by_text("Case 4711")).to_have_count(0)
+    page.get_by_role("button", name="Actions").click()
+    expect(page.get_by_role("menuitem", name="Delete the call")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.seeing import drop
+from tests.e2e.conversation import register
 from tests.servers.proxy import Proxy, Weather
 from tests.servers.service import Service
 
@@ -15,8 +16,9 @@ pytestmark = pytest.mark.requires("browser")
 
 
 def test_a_dropped_recording_is_heard(page: Page, recording: Path) -> None:
-    """Dropped, sent, ready without a reload; played with a position that moves; read, and heard from where it says."""
-    page.get_by_role("link", name="Upload").first.click()
+    """Dropped on whatever page is open, sent, ready without a reload; played with a position that moves; read, and heard
+    from where it says."""
+    expect(page.get_by_role("heading", name="Calls")).to_be_visible()
     drop(page, [("79001112233-205-20261120-101500.wav", recording.read_bytes())])
     expect(page.get_by_label("Caller")).to_have_value("79001112233")
     expect(page.get_by_label("Receiver")).to_have_value("205")
@@ -44,11 +46,33 @@ def test_a_dropped_recording_is_heard(page: Page, recording: Path) -> None:
 def test_what_is_refused_is_told(service: Service, opened: Callable[..., Page]) -> None:
     """A file that holds no audio ends as failed, with the reason; one with a wrong name is refused with what to do."""
     page = opened(f"{service.url}/ui/upload", refusals=True)
-    drop(page, [("111-222.wav", b"this is no audio at all"), ("333-444.exe", b"MZ")])
+    for _ in range(2):  # what is dropped twice is sent once
+        drop(page, [("111-222.wav", b"this is no audio at all"), ("333-444.exe", b"MZ")])
+    expect(page.get_by_text("2 files were on the list already").first).to_be_visible()
     page.get_by_role("button", name="Upload 2").click()
     expect(page.get_by_text("Failed")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("not audio")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text="exe")).to_be_visible()
+
+
+def test_a_recording_comes_later(service: Service, opened: Callable[..., Page], recording: Path) -> None:
+    """A call that was registered without a recording asks for it; the page goes on when it has come."""
+    with service.client() as client:
+        call = register(client)
+    page = opened(f"{service.url}/ui/calls/{call['id']}", refusals=True)
+    page.get_by_label("Upload its recording").set_input_files(recording)
+    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=20_000)
+
+
+def test_a_service_that_is_gone_is_told_of(service: Service, opened: Callable[..., Page]) -> None:
+    """Whoever looks at what may be old is told so, until the service answers again."""
+    page = opened(f"{service.url}/ui/", cuts=True)
+    page.route("**/events/stream", lambda route: route.abort())
+    page.reload()
+    told = page.get_by_text("What you see may be out of date")
+    expect(told).to_be_visible(timeout=20_000)
+    page.unroute("**/events/stream")
+    expect(told).to_have_count(0, timeout=20_000)
 
 
 def test_a_cut_upload_goes_on(service: Service, opened: Callable[..., Page], recording: Path) -> None:

@@ -74,6 +74,7 @@ async def test_what_never_changes_is_asked_for_once(client: AsyncTestClient[Lite
         "/ui/%2e%2e/secret.txt",
         "/ui/assets/..%2f..%2f..%2fsecret.txt",
         "/ui/source.json",
+        "/ui/../calls",
     ],
 )
 async def test_nothing_else_is_served(client: AsyncTestClient[Litestar], path: str) -> None:

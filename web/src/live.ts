@@ -8,9 +8,12 @@ import { fetchSignedIn, session } from './api/session'
 
 /** Whether changes arrive by themselves; otherwise one has to look. */
 export const isLive = ref(false)
+/** Whether the service has not answered twice in a row. */
+export const isLost = ref(false)
 const AT_MOST_EVERY_MS = 400
 const FIRST_WAIT_MS = 1000
-const LONGEST_WAIT_MS = 30_000
+const LONGEST_WAIT_MS = 10_000
+const LOOK_SELDOM_MS = 30_000
 
 export function followEvents(cache: QueryClient): void {
   let stream: AbortController | null = null
@@ -25,11 +28,15 @@ export function followEvents(cache: QueryClient): void {
   }
 
   async function keep(signal: AbortSignal): Promise<void> {
+    let failures = 0
     for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+      failures += 1
       try {
         const answer = await fetchSignedIn(new Request('/events/stream', { signal }))
+        if (answer.status < 500) failures = 0
         if (answer.ok && answer.body) {
           isLive.value = true
+          isLost.value = false
           wait = FIRST_WAIT_MS
           tell() // what happened while nobody listened
           await read(answer.body, tell)
@@ -37,7 +44,9 @@ export function followEvents(cache: QueryClient): void {
       } catch {
         // Closed from either side: what was missed is looked up after the next start.
       }
+      if (signal.aborted) return
       isLive.value = false
+      isLost.value = failures > 1
       await new Promise((resolve) => window.setTimeout(resolve, wait))
     }
   }
@@ -46,6 +55,7 @@ export function followEvents(cache: QueryClient): void {
     stream?.abort()
     stream = null
     isLive.value = false
+    isLost.value = false
     if (document.visibilityState === 'hidden' || session.state.value === 'out') return
     stream = new AbortController()
     void keep(stream.signal)
@@ -75,5 +85,5 @@ async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, tell: () => v
 
 /** How often to look again: seldom while changes arrive by themselves. */
 export function lookAgain(ms: number): number {
-  return isLive.value ? LONGEST_WAIT_MS : ms
+  return isLive.value ? LOOK_SELDOM_MS : ms
 }

@@ -13,6 +13,8 @@ const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 1000,
+      // A laptop without a network still reaches the service that runs on it.
+      networkMode: 'always',
       // What was refused stays refused; what did not answer may answer soon.
       retry: (failures, error) => !(error instanceof Problem && error.status < 500) && failures < 2,
     },

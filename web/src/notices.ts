@@ -1,6 +1,6 @@
 import { reactive } from 'vue'
 import { Problem } from './api/problem'
-import { i18n } from './i18n'
+import { i18n, said } from './i18n'
 
 export interface Notice {
   id: number
@@ -26,7 +26,8 @@ export function complain(error: unknown): void {
 }
 
 export function reason(error: unknown): string {
-  if (error instanceof Problem) return error.message
+  if (typeof error === 'string') return error
+  if (error instanceof Problem) return said({ code: error.code, detail: error.message })
   if (error instanceof TypeError) return i18n.global.t('common.unreachable')
   return String(error)
 }

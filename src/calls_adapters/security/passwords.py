@@ -16,7 +16,7 @@ COST: Final = 12
 """A quarter of a second of a processor or more, on both sides: for us and for whoever guesses."""
 
 AT_ONCE: Final = 2
-_NOTHING: Final = b"no password at all"
+_DIGEST_LENGTH: Final = 31
 
 T = TypeVar("T")
 
@@ -43,8 +43,9 @@ class BcryptPasswords(Passwords):
 
     @cached_property
     def _dummy(self) -> bytes:
-        """What the password of a user who is not there is compared with, so that it takes as long."""
-        return bcrypt.hashpw(_NOTHING, bcrypt.gensalt(self._cost))
+        """What the password of a user who is not there is compared with, so that it takes as long: a salt with a digest
+        that nobody worked out."""
+        return bcrypt.gensalt(self._cost) + b"." * _DIGEST_LENGTH
 
     @cached_property
     def _limiter(self) -> CapacityLimiter:

@@ -33,6 +33,7 @@ let renewing: Promise<boolean> | null = null
 export async function fetchSignedIn(input: Request): Promise<Response> {
   const spare = input.clone()
   const answer = await fetch(withToken(input))
+  if (answer.status === 403) void learnWho().catch(() => undefined) // their role has changed; offer them what it allows
   if (answer.status !== 401 || held.state === 'open') return answer
   if (await renew()) return fetch(withToken(spare))
   signedOut(true)
@@ -73,6 +74,7 @@ each other. */
 export function renew(): Promise<boolean> {
   renewing ??= alone(async () => {
     const answer = await fetch('/auth/refresh', { method: 'POST' })
+    if (answer.status >= 500 || answer.status === 429) throw Problem.of(answer.status, await answer.json().catch(() => null))
     if (!answer.ok) return false
     held.token = ((await answer.json()) as { access_token: string }).access_token
     if (!held.person) await learnWho()

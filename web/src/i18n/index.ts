@@ -6,6 +6,13 @@ export type Language = 'en' | 'ru'
 export type Messages = Texts<typeof en>
 type Texts<T> = { [Key in keyof T]: T[Key] extends string ? string : Texts<T[Key]> }
 
+/** What the API refuses, in Russian. */
+const translated: Record<string, string> = {}
+
+/** What the API says, which is English, in the language that was chosen. */
+export const said = ({ code, detail }: { code: string; detail: string }): string =>
+  (i18n.global.locale.value === 'ru' && translated[code]) || detail
+
 const KEPT = 'calls.language'
 
 export const i18n = createI18n({
@@ -25,7 +32,11 @@ function russian(count: number): number {
 }
 
 export async function speak(language: Language): Promise<void> {
-  if (language === 'ru') i18n.global.setLocaleMessage('ru', (await import('./ru')).default)
+  if (language === 'ru') {
+    const { default: ru, refusals } = await import('./ru')
+    i18n.global.setLocaleMessage('ru', ru)
+    Object.assign(translated, refusals)
+  }
   i18n.global.locale.value = language
   document.documentElement.lang = language
   localStorage.setItem(KEPT, language)

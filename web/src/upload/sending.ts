@@ -26,8 +26,18 @@ const AT_ONCE = 3
 export const items = reactive<Item[]>([])
 let running = 0
 
-export function add(files: Iterable<File>): void {
+window.addEventListener('beforeunload', (event) => {
+  if (running) event.preventDefault()
+})
+
+/** Put files on the list, except those that are on it; returns how many were. */
+export function add(files: Iterable<File>): number {
+  let known = 0
   for (const file of files) {
+    if (items.some((item) => isSame(item.file, file))) {
+      known += 1
+      continue
+    }
     const { caller, receiver, startedAt } = guess(file.name, file.lastModified)
     items.unshift({
       key: newKey(),
@@ -42,6 +52,15 @@ export function add(files: Iterable<File>): void {
       reason: '',
     })
   }
+  return known
+}
+
+const isSame = (one: File, other: File): boolean =>
+  one.name === other.name && one.size === other.size && one.lastModified === other.lastModified
+
+/** Nothing that one person chose is left for the next. */
+export function removeAll(): void {
+  items.splice(0)
 }
 
 /** crypto.randomUUID is for safe origins only. */

@@ -12,6 +12,8 @@ export function sendFile(file: File, metadata: Record<string, string>, tell: (sh
     const upload = new Upload(file, {
       endpoint: '/uploads',
       metadata: { filename: file.name, ...metadata },
+      // What was begun with other fields of the call is not gone on with: it would keep them.
+      fingerprint: () => Promise.resolve(['calls', file.size, file.lastModified, file.name, ...Object.values(metadata)].join('|')),
       retryDelays: WAITS_MS,
       removeFingerprintOnSuccess: true,
       onBeforeRequest: (request) => {
