@@ -16,7 +16,7 @@ pytestmark = pytest.mark.requires("browser")
 
 
 def test_a_dropped_recording_is_heard(page: Page, recording: Path) -> None:
-    """Dropped on whatever page is open, sent, ready without a reload; played with a position that moves; read, and heard
+    """Dropped on any page, sent, ready without a reload; played with a position that moves; read, and heard
     from where it says."""
     expect(page.get_by_role("heading", name="Calls")).to_be_visible()
     drop(page, [("79001112233-205-20261120-101500.wav", recording.read_bytes())])
