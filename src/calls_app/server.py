@@ -7,7 +7,6 @@ from typing import Final
 
 import uvicorn
 from dishka import AsyncContainer
-from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_app.checks import PartChecks
@@ -17,7 +16,7 @@ from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
 from calls_core.ports import Telemetry
-from calls_http.app import litestar_app
+from calls_http.app import lend, litestar_app
 from calls_http.events import STREAMING, Streaming
 from calls_http.health import HealthChecks
 
@@ -61,7 +60,7 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
         name=settings.app_name,
         accounts=settings.auth_enabled,
     )
-    setup_dishka(container, app)
+    lend(container, app)
     return app
 
 

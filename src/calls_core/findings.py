@@ -5,6 +5,7 @@ wave; digital silence, minus infinity in truth, is `LEVEL_FLOOR_DBFS`, because J
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -15,6 +16,9 @@ LEVEL_FLOOR_DBFS: Final = -96.0
 JSON_DEPTH: Final = 32
 TAGS_LIMIT: Final = 32
 TAG_LENGTH_LIMIT: Final = 64
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 JsonValue: TypeAlias = Any
 """Whatever JSON can say: objects, lists, strings, numbers, booleans and null."""
@@ -211,14 +215,14 @@ def is_storable_json(value: Any, depth: int) -> bool:  # noqa: ANN401 (JSON)
 
 def is_storable_text(text: str) -> bool:
     """NUL ends strings in PostgreSQL, and a lone surrogate is no character."""
-    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+    return _UNSTORABLE.search(text) is None
 
 
 def label_faults(text: str, limit: int) -> Iterator[str]:
     """Tell what is wrong with a name, number or tag that was trimmed, of at most *limit* characters."""
     if not 1 <= len(text) <= limit:
         yield f"must have 1 to {limit} characters after trimming"
-    if not is_storable_text(text) or any(character < " " or character == "\x7f" for character in text):
+    if not is_storable_text(text) or _CONTROL.search(text):
         yield "must not contain control characters"
 
 

@@ -5,8 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
+from dishka import AsyncContainer
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.types import Receive, Scope, Send
 
 from calls_core.ports import Telemetry
 from calls_http.access import Gate
@@ -54,7 +56,7 @@ def litestar_app(
     streaming: Streaming | None = None,
     page: Path | None = None,
 ) -> Litestar:
-    """Return the application without its container: call ``setup_dishka(container, app)`` on it.
+    """Return the application without its container: call ``lend(container, app)`` on it.
 
     The container must provide every use case that the routes ask for, in application scope. *max_upload_bytes* should
     be that of ``UploadLimits``: bodies that declare more are refused before a byte is read. *page* is the folder of the
@@ -101,3 +103,15 @@ def litestar_app(
     gate.require_a_rule_for_each(app)
     app.asgi_handler = Edge(app.asgi_handler, lingering or Lingering(), telemetry)
     return app
+
+
+def lend(container: AsyncContainer, app: Litestar) -> None:
+    """Let routes ask *container* itself: nothing in it is made for one request, as dishka's own middleware takes it."""
+    app.state.dishka_container = container
+    inner = app.asgi_handler
+
+    async def lending(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["dishka_container"] = container
+        await inner(scope, receive, send)
+
+    app.asgi_handler = lending

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from calls_core.call import Call
 from calls_core.hearing import Hearing, Hears, call_for
-from calls_core.ports import IntakeState
+from calls_core.ports import Answer, IntakeState
 from calls_core.recording import CallId
 from calls_core.search import CallFilter, PageRequest, StatsBucket
 from calls_core.use_cases.erase_call import EraseCall
@@ -21,7 +21,7 @@ from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_http import wire
 from calls_http.access import actor_of
 from calls_http.documentation import READS_BODY, operation, problems
-from calls_http.idempotency import Idempotent, receipting
+from calls_http.idempotency import Idempotent, answering, key_of, receipting, replay
 from calls_http.queries import FILTERED, PAGED, WITHIN, refuse_unknown_parameters
 
 LOCATION: Final = {"Location": "Where the call is."}
@@ -34,7 +34,6 @@ EXISTING: Final = {
 
 @post(
     "/calls",
-    middleware=[Idempotent()],
     operation_class=operation(headers={200: LOCATION, 201: LOCATION}, keyed=True),
     responses=problems(409, *READS_BODY) | EXISTING,
     response_description="The new call.",
@@ -47,8 +46,14 @@ async def register_call(
     hearing: FromDishka[Hearing],
 ) -> Response[wire.Call]:
     """Store the details of a call. The same `external_id` and content give the same call again, with 200."""
-    receipt = await receipting(request, _created)
-    return registered(await register(data.details(), receipt), hearing.of(request.user), status_code=201)
+    key, details = key_of(request), data.details()
+    if key is None:
+        outcome: Registered | Answer = await register(details)
+    else:
+        outcome = await register.once(details, await answering(request, key, _created))
+    if isinstance(outcome, Answer):
+        return replay(outcome)
+    return registered(outcome, hearing.of(request.user), status_code=201)
 
 
 @get("/calls/{call_id:uuid}", operation_class=operation(), responses=problems(404), summary="Get a call")

@@ -1,7 +1,9 @@
 """``Idempotency-Key`` (draft-ietf-httpapi-idempotency-key-header-07): a request that is repeated is answered once.
 
 A route takes part by ``middleware=[Idempotent()]`` and ``operation(keyed=True)``, and hands what ``receipting`` gives
-to its use case, which keeps the answer together with what it makes. Requests without the header cost nothing more.
+to its use case, which keeps the answer together with what it makes. One that makes its thing in a single statement
+needs no claim before: it looks for ``key_of`` itself, and hands over what ``answering`` gives. Requests without the
+header cost nothing more.
 """
 
 import hashlib
@@ -18,7 +20,7 @@ from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from calls_core.errors import FieldError, InvalidInput
-from calls_core.ports import Answer, KeyClaim, Receipt, Receipting
+from calls_core.ports import Answer, Answering, KeyClaim, KeyedAnswer, Receipt, Receipting
 from calls_core.use_cases.answer_once import AnswerOnce, require_same
 from calls_http.bodies import PacedRequest, is_json
 from calls_http.uploads import UploadForm
@@ -42,19 +44,18 @@ class Idempotent(ASGIMiddleware):
         self._form_fields = form_fields
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        offered = [value for name, value in scope["headers"] if name == _RAW_HEADER]
-        if not offered:
+        request = PacedRequest(scope, receive, send)
+        key = key_of(request)
+        if key is None:
             await next_app(scope, receive, send)
             return
-        key = _key_in(offered)
-        request = PacedRequest(scope, receive, send)
         async with _claimed(request, key) as found:
             if isinstance(found, KeyClaim):
                 scope["state"][_CLAIM] = found
                 await next_app(scope, receive, send)
                 return
             require_same(found, await self._payload_of(request))
-            await _replay(found).to_asgi_response(None, request)(scope, receive, send)
+            await replay(found).to_asgi_response(None, request)(scope, receive, send)
 
     async def _payload_of(self, request: PacedRequest) -> str:
         if not _is_form(request):
@@ -88,19 +89,25 @@ async def receipting(
     json_payload = await _json_payload(request) if form is None else ""
 
     def made(thing: T) -> Receipt:
-        response = answered(thing)
         payload = json_payload if form is None else _form_payload(request, *form)
-        return Receipt(
-            claim,
-            Answer(
-                payload_sha256=payload,
-                status=response.status_code or 200,
-                location=response.headers.get("Location"),
-                body=encode_json(response.content).decode(),
-            ),
-        )
+        return Receipt(claim, _kept(answered(thing), payload))
 
     return made
+
+
+async def answering(request: Request[Any, Any, Any], key: str, answered: Callable[[T], Response[Any]]) -> Answering[T]:
+    """Return what makes the answer to a request in JSON whose *key* is claimed by storing it."""
+    payload, owner = await _json_payload(request), caller_of(request)
+    return lambda thing: KeyedAnswer(owner, key, _kept(answered(thing), payload))
+
+
+def _kept(response: Response[Any], payload_sha256: str) -> Answer:
+    return Answer(
+        payload_sha256=payload_sha256,
+        status=response.status_code or 200,
+        location=response.headers.get("Location"),
+        body=encode_json(response.content).decode(),
+    )
 
 
 @asynccontextmanager
@@ -110,7 +117,15 @@ async def _claimed(request: PacedRequest, key: str) -> AsyncIterator[KeyClaim | 
         yield found
 
 
-def _key_in(offered: list[bytes]) -> str:
+def key_of(request: Request[Any, Any, Any]) -> str | None:
+    """Return the key that came with a request, if there is one.
+
+    Raises:
+        InvalidInput: it does not look like one.
+    """
+    offered = [value for name, value in request.scope["headers"] if name == _RAW_HEADER]
+    if not offered:
+        return None
     match = _KEY.fullmatch(offered[0].decode("latin-1").strip())
     if len(offered) > 1 or match is None:
         why = "must be one text of 1 to 128 visible ASCII characters, with or without double quotes around it"
@@ -140,7 +155,7 @@ def _hashed(request: Request[Any, Any, Any], payload: bytes) -> str:
     return hashlib.sha256(request.url.path.encode() + b"\n" + payload).hexdigest()
 
 
-def _replay(answer: Answer) -> Response[bytes]:
+def replay(answer: Answer) -> Response[Any]:
     # What was answered may be a secret, whatever its route says of caches.
     headers = {REPLAYED: "true", "Cache-Control": "no-store"} | (
         {"Location": answer.location} if answer.location else {}

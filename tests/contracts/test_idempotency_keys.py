@@ -1,5 +1,6 @@
 """What every keeper of idempotency keys must do."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule, run_state_machine_as_test
 
-from calls_core.errors import IdempotencyKeyInUse
-from calls_core.ports import ANSWERS_KEPT, Answer, KeyClaim, Receipt
+from calls_core.call import Call
+from calls_core.errors import IdempotencyKeyInUse, IntakePaused
+from calls_core.ports import ANSWERS_KEPT, Answer, IntakeState, KeyClaim, KeyedAnswer, Receipt
 from tests.contracts.worlds import MINUTE, World, standing_world
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +27,10 @@ async def claimed(world: World, key: str = "k", owner: str = "me") -> KeyClaim:
     return claim
 
 
+def keyed(answer: Answer = ANSWER, key: str = "k") -> KeyedAnswer:
+    return KeyedAnswer("me", key, answer)
+
+
 async def test_one_of_two_has_the_key(world: World) -> None:
     """The other is told to wait; of another owner it is another key."""
     await claimed(world)
@@ -35,9 +41,8 @@ async def test_one_of_two_has_the_key(world: World) -> None:
 
 async def test_an_answer_is_kept_with_what_it_tells_of(world: World) -> None:
     """Whichever method stores it; and goes with the call."""
-    claim = await claimed(world)
     call = world.new_call()
-    await world.calls.add(call, [world.event(call.id)], Receipt(claim, ANSWER))
+    assert await world.calls.add_once(call, [world.event(call.id)], keyed()) == call
     assert await world.keys.claim("me", "k", MINUTE) == ANSWER
     pulled = world.new_call()
     await world.calls.add_pulled(pulled, world.job(pulled.id), [], Receipt(await claimed(world, "pulled"), ANSWER))
@@ -67,7 +72,7 @@ async def test_who_lost_the_claim_stores_nothing(world: World) -> None:
     call = world.new_call()
 
     with pytest.raises(IdempotencyKeyInUse):
-        await world.calls.add(call, [world.event(call.id)], Receipt(slow, ANSWER))
+        await world.calls.add_pulled(call, world.job(call.id), [world.event(call.id)], Receipt(slow, ANSWER))
     acceptance = await world.acceptance(world.new_call())
     with pytest.raises(IdempotencyKeyInUse):
         await world.calls.ingest(_with(acceptance, slow))
@@ -83,15 +88,54 @@ async def test_a_taken_external_id_keeps_no_answer(world: World) -> None:
     await world.added(external_id="x")
     claim = await claimed(world)
     call = world.new_call(external_id="x")
-    await world.calls.add(call, [world.event(call.id)], Receipt(claim, ANSWER))
+    await world.calls.add_pulled(call, world.job(call.id), [world.event(call.id)], Receipt(claim, ANSWER))
     await world.keys.release(claim)
+    await world.calls.add_once(call, [world.event(call.id)], keyed())
     await claimed(world)
+
+
+async def test_a_key_that_nobody_claimed_is_answered_once(world: World) -> None:
+    """The first answer is given again, even while the intake is paused; a claimed key is waited for; one that is over
+    is as good as new."""
+    call, other = world.new_call(), world.new_call()
+    assert await world.calls.add_once(call, [world.event(call.id)], keyed()) == call
+    await world.intake.set(IntakeState(accepting=False))
+    assert await world.calls.add_once(other, [], keyed(replace(ANSWER, body="{}"))) == ANSWER
+    with pytest.raises(IntakePaused):
+        await world.calls.add_once(other, [], keyed(key="new"))
+    await world.intake.set(IntakeState())
+    claim = await claimed(world, "claimed")
+    with pytest.raises(IdempotencyKeyInUse):
+        await world.calls.add_once(other, [], keyed(key="claimed"))
+    assert [event.call_id for event in await world.events()] == [call.id]
+
+    world.clock.advance(ANSWERS_KEPT)
+    late = world.new_call()
+    assert await world.calls.add_once(late, [], keyed()) == late
+    await world.keys.release(claim)
+    assert await world.calls.add_once(world.new_call(), [], keyed()) == ANSWER
+
+
+async def test_many_who_come_with_one_key_make_one_call(world: World) -> None:
+    """All of them get the answer to the one that was first."""
+    calls = [world.new_call() for _ in range(8)]
+    answers = [replace(ANSWER, body=f'"{call.id}"') for call in calls]
+    got = await asyncio.gather(
+        *(
+            world.calls.add_once(call, [world.event(call.id)], keyed(answer))
+            for call, answer in zip(calls, answers, strict=True)
+        )
+    )
+    made = [call for call in got if isinstance(call, Call)]
+    assert [event.call_id for event in await world.events()] == [call.id for call in made]
+    assert len(made) == 1
+    assert {answer.body for answer in got if isinstance(answer, Answer)} == {f'"{made[0].id}"'}
 
 
 async def test_keys_are_forgotten_when_they_are_over(world: World) -> None:
     """Claims and answers alike, and only those, in portions."""
     call = world.new_call()
-    await world.calls.add(call, [world.event(call.id)], Receipt(await claimed(world, "answered"), ANSWER))
+    await world.calls.add_once(call, [world.event(call.id)], keyed(key="answered"))
     claims = [await claimed(world, key) for key in ("a", "b", "c")]
     world.clock.advance(MINUTE * 2)
     await world.keys.renew(claims[2], MINUTE)
@@ -142,7 +186,7 @@ class Keys(RuleBasedStateMachine):
         call = self.world.new_call()
         may = self.holders.get(claim.key) == claim
         try:
-            self.run(self.world.calls.add(call, [], Receipt(claim, answer)))
+            self.run(self.world.calls.add_pulled(call, self.world.job(call.id), [], Receipt(claim, answer)))
         except IdempotencyKeyInUse:
             assert not may
         else:
@@ -150,6 +194,23 @@ class Keys(RuleBasedStateMachine):
             self.answers[claim.key] = answer
             self.ends[claim.key] = self.world.clock() + ANSWERS_KEPT
             del self.holders[claim.key]
+
+    @rule(key=st.sampled_from(["k", "l"]), number=st.integers(0, 9))
+    def answer_unclaimed(self, key: str, number: int) -> None:
+        now = self.world.clock()
+        free = key not in self.ends or self.ends[key] <= now
+        answer = Answer(payload_sha256=str(number), status=201, location=None, body="{}")
+        call = self.world.new_call()
+        try:
+            got = self.run(self.world.calls.add_once(call, [], KeyedAnswer("me", key, answer)))
+        except IdempotencyKeyInUse:
+            assert not free
+            assert key not in self.answers
+        else:
+            assert got == (call if free else self.answers[key])
+            if free:
+                self.answers[key], self.ends[key] = answer, now + ANSWERS_KEPT
+                self.holders.pop(key, None)
 
     @rule(claim=consumes(claims))
     def give_up(self, claim: KeyClaim | None) -> None:

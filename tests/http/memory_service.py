@@ -9,7 +9,6 @@ from uuid import UUID
 
 import uuid_utils.compat
 from dishka import STRICT_VALIDATION, AsyncContainer, Provider, Scope, make_async_container
-from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 
 from calls_adapters.ai.told import JobAnswers
@@ -120,7 +119,7 @@ from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.resume_upload import ResumeUpload
 from calls_core.use_cases.sign_in import LimitAttempts, RefreshSession, SignIn, SignOut, Tickets
 from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
-from calls_http.app import litestar_app
+from calls_http.app import lend, litestar_app
 from calls_http.bodies import Pace
 from calls_http.callbacks import CallbackGuard
 from calls_http.edge import Lingering
@@ -359,7 +358,7 @@ class MemoryService:
             accounts=self.accounts,
         )
         self.made = self.container()
-        setup_dishka(self.made, app)
+        lend(self.made, app)
         return app
 
     async def finish(

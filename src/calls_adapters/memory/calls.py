@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from calls_adapters.memory.database import MemoryDatabase, StoredHold
+from calls_adapters.memory.database import MemoryDatabase, StoredHold, StoredKey
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
 from calls_core.errors import CallOnHold, RecordingNotFound
 from calls_core.events import Event
 from calls_core.job import Job
-from calls_core.ports import Acceptance, CallRepository, Receipt
+from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, CallRepository, KeyedAnswer, Receipt
 from calls_core.recording import CallId, Recording
 
 
@@ -17,20 +17,33 @@ class MemoryCallRepository(CallRepository):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        self._database.intake.require_open()
+        return self._stored(call, events)
+
+    async def add_once(self, call: Call, events: Sequence[Event], keyed: KeyedAnswer) -> Call | Answer:
+        if answer := self._database.answer(keyed.owner, keyed.key, call.created_at):
+            return answer
+        stored = await self.add(call, events)
+        if stored.id == call.id:
+            until = call.created_at + ANSWERS_KEPT
+            self._database.keys[keyed.owner, keyed.key] = StoredKey(0, until, keyed.answer, call.id)
+        return stored
+
+    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
         if holder := self._database.holder(call.details.external_id):
             return holder
         self._database.require_claim(receipt)
         self._database.keep(receipt, call)
+        self._database.queue(job)
+        return self._stored(call, events)
+
+    def _stored(self, call: Call, events: Sequence[Event]) -> Call:
+        if holder := self._database.holder(call.details.external_id):
+            return holder
         self._database.calls[call.id] = call
         self._database.events.extend(events)
         return call
-
-    async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
-        stored = await self.add(call, events, receipt)
-        if stored.id == call.id:
-            self._database.queue(job)
-        return stored
 
     async def get(self, call_id: CallId) -> Call:
         return self._database.call(call_id)

@@ -147,6 +147,15 @@ class MemoryDatabase:
         if stored is None or stored.token != receipt.claim.token or stored.answer is not None:
             raise IdempotencyKeyInUse("another request with this Idempotency-Key was quicker; send it again")
 
+    def answer(self, owner: str, key: str, now: datetime) -> Answer | None:
+        """Return what is kept under a key, None if nobody has it; raise ``IdempotencyKeyInUse`` if it is claimed."""
+        stored = self.keys.get((owner, key))
+        if stored is None or stored.until <= now:
+            return None
+        if stored.answer is None:
+            raise IdempotencyKeyInUse("a request with this Idempotency-Key is being answered; send it again later")
+        return stored.answer
+
     def keep(self, receipt: Receipt | None, call: Call) -> None:
         """Keep the answer, for so long from when *call* was changed."""
         self.keep_answer(receipt, call.updated_at, call.id)

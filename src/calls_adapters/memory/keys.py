@@ -4,7 +4,6 @@ import secrets
 from datetime import timedelta
 
 from calls_adapters.memory.database import MemoryDatabase, StoredKey
-from calls_core.errors import IdempotencyKeyInUse
 from calls_core.ports import TOKEN_BITS, Answer, Clock, IdempotencyKeys, KeyClaim
 
 
@@ -15,14 +14,11 @@ class MemoryIdempotencyKeys(IdempotencyKeys):
 
     async def claim(self, owner: str, key: str, lease: timedelta) -> KeyClaim | Answer:
         now = self._clock()
-        stored = self._database.keys.get((owner, key))
-        if stored is None or stored.until <= now:
-            token = secrets.randbits(TOKEN_BITS)
-            self._database.keys[owner, key] = StoredKey(token=token, until=now + lease)
-            return KeyClaim(owner=owner, key=key, token=token)
-        if stored.answer is None:
-            raise IdempotencyKeyInUse("a request with this Idempotency-Key is being answered; send it again later")
-        return stored.answer
+        if answer := self._database.answer(owner, key, now):
+            return answer
+        token = secrets.randbits(TOKEN_BITS)
+        self._database.keys[owner, key] = StoredKey(token=token, until=now + lease)
+        return KeyClaim(owner=owner, key=key, token=token)
 
     async def renew(self, claim: KeyClaim, lease: timedelta) -> None:
         if stored := self._mine(claim):

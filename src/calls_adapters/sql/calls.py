@@ -1,17 +1,20 @@
 """Calls and their recordings in a relational database."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql import tables
-from calls_adapters.sql.adding import add_at_once
+from calls_adapters.sql.adding import AddAtOnce, add_in_steps
 from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.keys import keep_answer
+from calls_adapters.sql.intake import SqlIntakeSwitch
+from calls_adapters.sql.keys import SqlIdempotencyKeys, keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
+from calls_adapters.sql.standing import Standing, Taken
 from calls_adapters.sql.tables import calls, findings, jobs, recordings, steps, uploads
 from calls_adapters.sql.uploads import finish_upload
 from calls_adapters.sql.writing import accept, doom, store_call, store_events, store_findings, store_job, store_steps
@@ -20,12 +23,12 @@ from calls_core.call import Call
 from calls_core.errors import CallNotFound, CallOnHold, RecordingExists, RecordingNotFound, StaleCall
 from calls_core.events import Event
 from calls_core.job import Job
-from calls_core.ports import Acceptance, CallRepository, Receipt
+from calls_core.ports import Acceptance, Answer, CallRepository, KeyedAnswer, Receipt
 from calls_core.recording import CallId, Recording
 
-_GET: Final = select(calls).where(calls.c.id == bindparam("call_id"))
-_HOLDER: Final = select(calls).where(calls.c.external_id == bindparam("external_id"))
-_RECORDING: Final = (
+_GET: Final = Standing(select(calls).where(calls.c.id == bindparam("call_id")))
+_HOLDER: Final = Standing(select(calls).where(calls.c.external_id == bindparam("external_id")))
+_RECORDING: Final = Standing(
     select(
         recordings.c.id.label("recording_id"),
         *(column for column in recordings.c if column.name != "id"),
@@ -50,12 +53,20 @@ _RECORDING: Final = (
 class SqlCallRepository(CallRepository):
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._keys = SqlIdempotencyKeys(database)
+        self._intake = SqlIntakeSwitch(database)
+        self._at_once = AddAtOnce(database) if database.is_postgres else None
 
-    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
-        return await self._once(call, lambda: self._added(call, events, receipt))
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        stored = await self._added(call, events)
+        assert isinstance(stored, Call)  # noqa: S101 (without a key there is no answer)
+        return stored
+
+    async def add_once(self, call: Call, events: Sequence[Event], keyed: KeyedAnswer) -> Call | Answer:
+        return await self._added(call, events, keyed)
 
     async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
-        return await self._once(call, lambda: self._added(call, events, receipt, job))
+        return await self._once(call, lambda: self._pulled(call, job, events, receipt))
 
     async def get(self, call_id: CallId) -> Call:
         rows = await self._database.rows(_GET, {"call_id": call_id})
@@ -118,22 +129,40 @@ class SqlCallRepository(CallRepository):
     async def _once(self, call: Call, store: Callable[[], Awaitable[bool]]) -> Call:
         """Return *call* when *store* has stored it, or else the holder of its ``external_id``."""
         while not await store():
-            if rows := await self._database.rows(_HOLDER, {"external_id": call.details.external_id}):
-                return call_from(rows[0])
+            if holder := await self._holder(call):
+                return holder
             # The holder was erased in this very moment: the external_id is free again.
         return call
 
-    async def _added(
-        self, call: Call, events: Sequence[Event], receipt: Receipt | None, job: Job | None = None
-    ) -> bool:
-        if self._database.is_postgres and job is None and receipt is None:
-            return await add_at_once(self._database, call, events)
+    async def _holder(self, call: Call) -> Call | None:
+        rows = await self._database.rows(_HOLDER, {"external_id": call.details.external_id})
+        return call_from(rows[0]) if rows else None
+
+    async def _added(self, call: Call, events: Sequence[Event], keyed: KeyedAnswer | None = None) -> Call | Answer:
+        """Try, and look for the reason where it was in vain: that costs those nothing who come with something new."""
+        at_once = self._at_once
+        while True:
+            with suppress(Taken):
+                if at_once is not None:
+                    is_stored = await at_once(call, events, keyed)
+                else:
+                    is_stored = await add_in_steps(self._database, call, events, keyed)
+                if is_stored:
+                    return call
+            if keyed is not None and (answer := await self._keys.answer(keyed.owner, keyed.key)) is not None:
+                return answer
+            (await self._intake.state()).require_open()
+            if holder := await self._holder(call):
+                return holder
+            # What was in the way went in this very moment, or it is a key that is over.
+            at_once = None
+
+    async def _pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None) -> bool:
         async with self._database.write() as connection:
             if not await store_call(self._database, connection, call):
                 return False
             await keep_answer(self._database, connection, receipt, call.id)
-            if job is not None:
-                await store_job(connection, job)
+            await store_job(connection, job)
             await store_events(connection, events)
             return True
 

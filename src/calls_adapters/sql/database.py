@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Executable,
     Interval,
-    RowMapping,
     Table,
     bindparam,
     event,
@@ -26,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import greenlet_spawn
 
 from calls_adapters.sql.failures import database_errors
+from calls_adapters.sql.standing import Row, Standing, ask_driver
 from calls_adapters.sql.tables import UtcDateTime
 from calls_core.ports import Clock
 
@@ -65,8 +65,8 @@ def normalized_url(url: str) -> str:
 
 class Database:
     """Lends connections: ``write()`` a transaction, ``read()`` a snapshot, and two for a single statement each, which
-    spare the round trips of BEGIN and COMMIT: ``one()`` to read, ``change()`` to write. ``rows()`` and ``changed()``
-    run such a statement at half the processor time of that, for what every request asks.
+    spare the round trips of BEGIN and COMMIT: ``one()`` to read, ``change()`` to write. ``rows()`` runs such a
+    statement at a fraction of the processor time, for what every request asks.
 
     Leaving ``write()`` commits; whatever goes wrong in any of them is ``RepositoryUnavailable``. With a *clock*, times
     are taken from it; without one they are PostgreSQL's own, or those of this process for SQLite.
@@ -114,13 +114,16 @@ class Database:
             async with self._change.connect() as connection:
                 yield connection
 
-    async def rows(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
-        """Return the rows of a single statement that reads."""
-        return await _at_once(self._single, statement, parameters)
+    async def rows(self, standing: Standing, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+        """Return the rows of a single statement; one that writes must be PostgreSQL's.
 
-    async def changed(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
-        """Run a single statement that writes, and return the rows that it gives back."""
-        return await _at_once(self._change, statement, parameters)
+        Raises:
+            Taken: it would have stored a key twice.
+        """
+        with database_errors():
+            if self.is_postgres:
+                return await ask_driver(self._single, standing, values or {})
+            return await _at_once(self._single, standing.statement, values)
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an INSERT that knows what to do on conflict."""
@@ -159,17 +162,13 @@ class Database:
             await self._reader.dispose()
 
 
-async def _at_once(
-    engine: AsyncEngine, statement: Executable, parameters: Mapping[str, Any] | None
-) -> Sequence[RowMapping]:
-    def run() -> Sequence[RowMapping]:
+async def _at_once(engine: AsyncEngine, statement: Executable, values: Mapping[str, Any] | None) -> Sequence[Row]:
+    def run() -> Sequence[Row]:
         with engine.sync_engine.connect() as connection:
-            result = connection.execute(statement, parameters)
-            return result.mappings().all() if result.returns_rows else ()
+            return [dict(row) for row in connection.execute(statement, values).mappings()]
 
     # One greenlet for connecting, executing and giving back: AsyncConnection starts one for each.
-    with database_errors():
-        return await greenlet_spawn(run)
+    return await greenlet_spawn(run)
 
 
 def sqlite_engine(url: URL, *, connections: int, begin: str, query_only: bool = False) -> AsyncEngine:

@@ -40,6 +40,9 @@ _FAILURES: Final = (
 _AWAY: Final = ("08", "53", "57", "58")
 """Classes of SQLSTATE: no connection, no resources, an operator at work (a start or a stop), an error of the system."""
 
+_OURS: Final = ("22", "23", "42")
+"""Classes of what only a statement can be at fault for: its values, its keys, its text."""
+
 
 @contextmanager
 def database_errors() -> Iterator[None]:
@@ -64,4 +67,6 @@ def _is_outage(error: Exception) -> bool:
     if isinstance(error, exc.DBAPIError):
         is_away = str(getattr(error.orig, "sqlstate", "")).startswith(_AWAY)
         return is_away or error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
-    return not isinstance(error, exc.StatementError)
+    if isinstance(error, asyncpg.PostgresError):
+        return not str(error.sqlstate).startswith(_OURS)
+    return not isinstance(error, exc.StatementError | ValueError)  # asyncpg names a value that does not fit so

@@ -1,13 +1,17 @@
 """The intake switch in a relational database: one row, or none when nobody has ever touched it."""
 
+from typing import Final
+
 from sqlalchemy import select
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import storable
+from calls_adapters.sql.standing import Standing
 from calls_adapters.sql.tables import intake
 from calls_core.ports import IntakeState, IntakeSwitch
 
-_STATE = select(intake.c.accepting, intake.c.reason)
+STATE: Final = select(intake.c.accepting, intake.c.reason)
+_STATE: Final = Standing(STATE)
 
 
 class SqlIntakeSwitch(IntakeSwitch):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import RowMapping
 
+from calls_adapters.sql.standing import Row
 from calls_core.call import Call, CallDetails, CallStatus, Direction, LegalHold
 from calls_core.delivery import (
     Attempt,
@@ -70,7 +71,7 @@ def call_changes(call: Call) -> dict[str, Any]:
     }
 
 
-def call_from(row: RowMapping) -> Call:
+def call_from(row: Row) -> Call:
     return Call(
         id=CallId(row["id"]),
         details=CallDetails(
@@ -95,7 +96,7 @@ def call_from(row: RowMapping) -> Call:
     )
 
 
-def _hold_from(row: RowMapping) -> LegalHold | None:
+def _hold_from(row: Row) -> LegalHold | None:
     if row["hold_reason"] is None:
         return None
     return LegalHold(reason=row["hold_reason"], since=row["hold_since"], by=row["hold_by"])
@@ -128,7 +129,7 @@ def transcript_from(payload: str) -> Transcript:
     return _TRANSCRIPT.decode(payload)
 
 
-def recording_from(rows: Sequence[RowMapping]) -> Recording:
+def recording_from(rows: Sequence[Row]) -> Recording:
     """*rows* is the recording with each of its steps and that step's finding, in the order of steps."""
     first = rows[0]
     return Recording(
@@ -149,7 +150,7 @@ def recording_from(rows: Sequence[RowMapping]) -> Recording:
     )
 
 
-def _copy_from(row: RowMapping) -> StoredCopy | None:
+def _copy_from(row: Row) -> StoredCopy | None:
     if row["redacted_key"] is None:
         return None
     return StoredCopy(row["redacted_key"], row["redacted_size_bytes"], row["redacted_sha256"])
@@ -177,7 +178,7 @@ def step_rows(recording: Recording, analyzers: Iterable[str]) -> list[dict[str, 
     ]
 
 
-def _step_from(row: RowMapping) -> Step:
+def _step_from(row: Row) -> Step:
     return Step(
         analyzer=row["analyzer"],
         version=row["version"],

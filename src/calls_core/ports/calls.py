@@ -7,10 +7,11 @@ from typing import Protocol
 
 from calls_core.audit import SYSTEM, Actor
 from calls_core.call import Call
+from calls_core.errors import IntakePaused
 from calls_core.events import Event
 from calls_core.findings import Transcript
 from calls_core.job import Job
-from calls_core.ports.idempotency import Receipt
+from calls_core.ports.idempotency import Answer, KeyedAnswer, Receipt
 from calls_core.ports.uploads import Upload
 from calls_core.recording import CallId, Recording
 from calls_core.search import CallFilter, CallPage, PageRequest, StatsBucket, StatsRow
@@ -42,12 +43,26 @@ class CallRepository(Protocol):
     """
 
     @abstractmethod
-    async def add(self, call: Call, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
-        """Store a new call and return it; if its ``external_id`` is taken, store nothing and return the holder."""
+    async def add(self, call: Call, events: Sequence[Event]) -> Call:
+        """Store a new call and return it; if its ``external_id`` is taken, store nothing and return the holder.
+
+        Raises:
+            IntakePaused: nothing is stored while new calls are not accepted.
+        """
+
+    @abstractmethod
+    async def add_once(self, call: Call, events: Sequence[Event], keyed: KeyedAnswer) -> Call | Answer:
+        """``add``, and keep the answer with the call; if there is one under its key, store nothing and return that.
+
+        Raises:
+            IdempotencyKeyInUse: the key is claimed.
+            IntakePaused: as for ``add``; answers are given even then.
+        """
 
     @abstractmethod
     async def add_pulled(self, call: Call, job: Job, events: Sequence[Event], receipt: Receipt | None = None) -> Call:
-        """Store a new call whose recording *job* shall pull from ``job.source``; as for ``add``."""
+        """Store a new call whose recording *job* shall pull from ``job.source``, whether the intake is paused or not;
+        if its ``external_id`` is taken, store nothing and return the holder."""
 
     @abstractmethod
     async def get(self, call_id: CallId) -> Call:
@@ -79,8 +94,8 @@ class CallRepository(Protocol):
 
     @abstractmethod
     async def ingest(self, acceptance: Acceptance) -> Call:
-        """``add`` and ``attach`` in one: a new call with its recording. If the ``external_id`` is taken, store nothing
-        and return the holder; the hold then stays.
+        """Store a new call with its recording, as ``attach`` does, whether the intake is paused or not. If the
+        ``external_id`` is taken, store nothing and return the holder; the hold then stays.
 
         Raises:
             UploadExpired: the hold is gone.
@@ -141,6 +156,16 @@ class Stemmer(Protocol):
 class IntakeState:
     accepting: bool = True
     reason: str | None = None
+
+    def require_open(self) -> None:
+        """Return when new calls are accepted.
+
+        Raises:
+            IntakePaused: somebody has paused the intake.
+        """
+        if not self.accepting:
+            msg = f"new calls are not accepted at the moment: {self.reason or 'the intake is paused'}; try again later"
+            raise IntakePaused(msg)
 
 
 class IntakeSwitch(Protocol):

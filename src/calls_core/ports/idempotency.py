@@ -41,6 +41,18 @@ class Receipt:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedAnswer:
+    """An answer that shall be kept under a *key* of *owner* which nobody has claimed, with what it tells of."""
+
+    owner: str
+    key: str
+    answer: Answer
+
+
+Answering: TypeAlias = Callable[[T], KeyedAnswer]
+"""Makes the answer to a thing that is about to be stored."""
+
 Receipting: TypeAlias = Callable[[T], Receipt]
 """Makes the receipt of a thing that is about to be stored."""
 
@@ -48,8 +60,8 @@ Receipting: TypeAlias = Callable[[T], Receipt]
 class IdempotencyKeys(Protocol):
     """Keys in use, and the answers that were given under them.
 
-    An answer is kept by the methods of ``CallRepository`` that take a ``Receipt``. Any method may raise
-    ``RepositoryUnavailable``.
+    An answer is kept by the methods of repositories that take a ``Receipt`` or, without a claim, a ``KeyedAnswer``. Any
+    method may raise ``RepositoryUnavailable``.
     """
 
     @abstractmethod

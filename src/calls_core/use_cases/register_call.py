@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from calls_core.call import Call, CallDetails
-from calls_core.errors import ExternalIdTaken, IntakePaused
+from calls_core.errors import ExternalIdTaken
 from calls_core.events import Event, EventId, EventType
-from calls_core.ports import CallRepository, Clock, IntakeState, IntakeSwitch, NewId, Receipting
+from calls_core.ports import Answer, Answering, CallRepository, Clock, IntakeState, IntakeSwitch, NewId
 from calls_core.recording import CallId
+from calls_core.use_cases.answer_once import require_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,7 @@ class ControlIntake:
         Raises:
             IntakePaused: somebody has paused the intake.
         """
-        state = await self.switch.state()
-        if not state.accepting:
-            msg = f"new calls are not accepted at the moment: {state.reason or 'the intake is paused'}; try again later"
-            raise IntakePaused(msg)
+        (await self.switch.state()).require_open()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +45,34 @@ class RegisterCall:
     """Store the details of a call, once."""
 
     calls: CallRepository
-    intake: ControlIntake
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, details: CallDetails, receipting: Receipting[Call] | None = None) -> Registered:
+    async def __call__(self, details: CallDetails) -> Registered:
         """Return the new call, or the one that was registered before with the same ``external_id`` and content.
 
         Raises:
-            IdempotencyKeyInUse: the claim in the receipt was lost.
             ExternalIdTaken: the ``external_id`` belongs to a call with other content.
             IntakePaused: new calls are not accepted.
         """
-        await self.intake.require_open()
         call = new_call(details, self.clock, self.new_id)
-        receipt = receipting(call) if receipting else None
-        return same_or_refused(call, await self.calls.add(call, [created(call, self.new_id)], receipt))
+        return same_or_refused(call, await self.calls.add(call, [created(call, self.new_id)]))
+
+    async def once(self, details: CallDetails, answering: Answering[Call]) -> Registered | Answer:
+        """Do so, and keep the answer; return the one that was given before, if the request is a repetition.
+
+        Raises:
+            ExternalIdTaken, IntakePaused: as above; nothing is kept then.
+            IdempotencyKeyInUse: a request with the key is being answered.
+            IdempotencyKeyReused: the key came with another request.
+        """
+        call = new_call(details, self.clock, self.new_id)
+        keyed = answering(call)
+        stored = await self.calls.add_once(call, [created(call, self.new_id)], keyed)
+        if isinstance(stored, Call):
+            return same_or_refused(call, stored)
+        require_same(stored, keyed.answer.payload_sha256)
+        return stored
 
 
 def new_call(details: CallDetails, clock: Clock, new_id: NewId) -> Call:

@@ -104,7 +104,7 @@ class Scene:
         self.receive = ReceiveRecording(
             self.storage, self.holds, UploadLimits(max_bytes), Patience(), uuid4, self.telemetry
         )
-        self.register = RegisterCall(self.calls, intake, self.clock, uuid4)
+        self.register = RegisterCall(self.calls, self.clock, uuid4)
         shared = (self.calls, self.receive, self.analyzers, self.wake_ups)
         self.attach = AttachRecording(*shared, self.clock, uuid4, self.telemetry)
         self.ingest = IngestCall(*shared, intake, self.clock, uuid4, self.telemetry)

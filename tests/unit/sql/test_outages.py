@@ -59,10 +59,18 @@ def test_every_outage_is_one_error_with_advice(error: Exception, advice: str, ca
     assert not caplog.records
 
 
-def test_a_refused_statement_is_an_outage_with_a_trace(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        exc.IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE constraint failed")),
+        asyncpg.UndefinedColumnError('column "x" does not exist'),
+    ],
+    ids=str,
+)
+def test_a_refused_statement_is_an_outage_with_a_trace(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody must mend it, but the client is told to come back later."""
     with pytest.raises(RepositoryUnavailable), database_errors():
-        raise exc.IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE constraint failed"))
+        raise error
 
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert caplog.records[0].exc_info
