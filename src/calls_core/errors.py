@@ -50,6 +50,7 @@
     |-- EventsForgotten
     |-- Expired
     |   |-- AudioExpired
+    |   |-- ExportVoided
     |   `-- TranscriptExpired
     |-- PresignedUrlsUnavailable
     |-- Unavailable
@@ -429,6 +430,12 @@ class AudioExpired(Expired):
     """The audio was too old to be kept."""
 
     code = "audio-expired"
+
+
+class ExportVoided(Expired):
+    """A call that is in the archive was erased, and the archive with it."""
+
+    code = "export-voided"
 
 
 class TranscriptExpired(Expired):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, NewType
 from uuid import UUID
 
-from calls_core.errors import ExportNotReady, Reason
+from calls_core.errors import ExportNotReady, ExportVoided, Reason
 from calls_core.hearing import Hears
 from calls_core.recording import CallId
 from calls_core.search import CallFilter
@@ -68,12 +68,18 @@ class Export:
 
         Raises:
             ExportNotReady: there is none, yet or at all.
+            ExportVoided: there was one.
         """
         if self.archive is not None:
             return self.archive
+        if self.failure is not None and self.failure.code == ExportVoided.code:
+            raise ExportVoided(self.failure.detail)
         if self.failure is not None:
             raise ExportNotReady(f"the export failed: {self.failure.detail}")
         raise ExportNotReady("the archive is still being made; look at the export until its state is done")
+
+
+VOIDED: Final = ExportVoided("a call that was in the archive has been erased; order it again without that call").reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

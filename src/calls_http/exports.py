@@ -80,7 +80,7 @@ async def remove_export(
     "/exports/{export_id:uuid}/download",
     name="archive",
     media_types=(ZIP,),
-    refusals=(404, 409),
+    refusals=(404, 409, 410),
     summary="Download an archive",
     what="The archive.",
 )

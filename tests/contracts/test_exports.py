@@ -10,7 +10,17 @@ from calls_adapters.memory import MemoryExports
 from calls_adapters.sql import SqlExports
 from calls_core.call import CallStatus
 from calls_core.errors import ExportNotFound, IdempotencyKeyInUse, LeaseLost, Reason, UploadExpired
-from calls_core.exports import BUILD_ATTEMPTS, Archive, Export, ExportClaim, ExportContent, ExportId, ExportState
+from calls_core.events import EventType
+from calls_core.exports import (
+    BUILD_ATTEMPTS,
+    VOIDED,
+    Archive,
+    Export,
+    ExportClaim,
+    ExportContent,
+    ExportId,
+    ExportState,
+)
 from calls_core.hearing import Hears
 from calls_core.ports import Answer, Exports, KeyClaim, Receipt
 from calls_core.recording import CallId
@@ -124,6 +134,36 @@ async def test_a_finished_export_has_its_archive(world: World) -> None:
     world.clock.advance(MINUTE)
     assert await world.holds.expired(10, MINUTE) == []
     assert await world.exports.claim("w2", MINUTE) is None
+
+
+async def test_an_archive_goes_with_a_call_that_is_in_it(world: World) -> None:
+    """Erasing voids those that are done and begins anew those in the making, unless it was retention that erased."""
+    call, old = await world.added(), await world.added()
+    for key in ("aa/done", "aa/other"):
+        await world.exports.add(export(world))
+        await world.holds.hold(key, MINUTE)
+    done, other = await claimed(world), await claimed(world)
+    await world.exports.enclose(done, [call.id, old.id, CallId(world.new_id())])
+    await world.exports.enclose(done, [call.id])
+    await world.exports.finish(done, replace(ARCHIVE, storage_key="aa/done"), 2)
+    await world.exports.finish(other, replace(ARCHIVE, storage_key="aa/other"), 2)
+    await world.exports.add(export(world))
+    making = await claimed(world)
+    await world.exports.enclose(making, [call.id])
+
+    await world.calls.erase(old.id, world.event(old.id, EventType.CALL_DELETED), archives=False)
+    assert (await world.exports.get(done.export.id)).state is ExportState.DONE
+    await world.calls.erase(call.id, world.event(call.id, EventType.CALL_DELETED))
+
+    found = await world.exports.get(done.export.id)
+    assert (found.state, found.archive, found.failure) == (ExportState.FAILED, None, VOIDED)
+    assert await world.holds.doomed(10) == ["aa/done"]
+    assert (await world.exports.get(other.export.id)).state is ExportState.DONE
+    for write in (world.exports.finish(making, ARCHIVE, 1), world.exports.enclose(making, [])):
+        with pytest.raises(LeaseLost):
+            await write
+    again = await claimed(world)
+    assert (again.export.id, again.export.attempt) == (making.export.id, 1)
 
 
 async def test_one_that_was_put_back_is_due_later(world: World) -> None:

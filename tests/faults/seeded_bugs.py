@@ -152,15 +152,15 @@ class TellsLater(WriteBehind, MemoryCallRepository):
 class ErasesRowsOnly(MemoryCallRepository):
     """Leaves the bytes to the process that deletes the rows."""
 
-    async def erase(self, call_id: CallId, event: Event, *by: Any) -> None:
+    async def erase(self, call_id: CallId, event: Event, *by: Any, **archives: Any) -> None:
         key = (await self.recording(call_id)).storage_key
-        await super().erase(call_id, event, *by)
+        await super().erase(call_id, event, *by, **archives)
         del self._database.holds[key]
 
 
 class OnlyHides(MemoryCallRepository):
-    async def erase(self, call_id: CallId, event: Event, *by: Any) -> None:
-        del by
+    async def erase(self, call_id: CallId, event: Event, *by: Any, **archives: Any) -> None:
+        del by, archives
         await self.get(call_id)
         self._database.events.append(event)
 

@@ -123,6 +123,17 @@ async def test_what_was_erased_meanwhile_is_left_out(client: Client, memory: Mem
     assert [row["id"] for row in manifest(zipfile.ZipFile(io.BytesIO(answer.content)))] == [stays["id"]]
 
 
+async def test_what_is_erased_later_takes_the_archive_with_it(client: Client, memory: MemoryService) -> None:
+    """It can be downloaded no longer, and tells why."""
+    call = await recorded(client, memory)
+    where = (await client.post("/exports", json={})).headers["Location"]
+    await built(memory)
+    assert (await client.delete(f"/calls/{call['id']}")).status_code == 204
+    told = (await client.get(where)).json()
+    assert (told["state"], told["failure"]["code"], told["download"]) == ("failed", "export-voided", None)
+    assert (await client.get(f"{where}/download")).status_code == 410
+
+
 async def test_lost_audio_is_told_in_the_manifest(client: Client, memory: MemoryService) -> None:
     """One recording that the storage has lost does not cost the archive of all others."""
     await recorded(client, memory)

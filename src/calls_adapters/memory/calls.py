@@ -93,10 +93,12 @@ class MemoryCallRepository(CallRepository):
         database.queue(job)
         database.events.extend(events)
 
-    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM, *, archives: bool = True) -> None:
         database = self._database
         if hold := database.call(call_id).hold:
             raise CallOnHold(f"call {call_id} is on a legal hold: {hold.reason}")
+        if archives:
+            database.void_archives(call_id, event.occurred_at)
         del database.calls[call_id]
         recording = database.recordings.pop(call_id, None)
         if recording is not None:

@@ -19,7 +19,7 @@ from calls_core.errors import (
     UploadExpired,
 )
 from calls_core.events import DestinationId, Event
-from calls_core.exports import Export, ExportId
+from calls_core.exports import VOIDED, Export, ExportId, ExportState
 from calls_core.governance import Erasure, ErasureId
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
@@ -83,6 +83,7 @@ class StoredExport:
     run_at: datetime
     token: int = 0
     lease_owner: str = ""
+    enclosed: set[CallId] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -187,6 +188,18 @@ class MemoryDatabase:
         self.recordings[acceptance.recording.call_id] = acceptance.recording
         self.events.extend(acceptance.events)
         del self.holds[acceptance.held_key]
+
+    def void_archives(self, call_id: CallId, now: datetime) -> None:
+        for stored in self.exports.values():
+            export = stored.export
+            if call_id not in stored.enclosed:
+                continue
+            if export.state is ExportState.RUNNING:
+                stored.export = replace(export, state=ExportState.QUEUED, attempt=export.attempt - 1)
+                stored.run_at = now
+            elif export.archive is not None:
+                self.doom([export.archive.storage_key], now)
+                stored.export = replace(export, state=ExportState.FAILED, archive=None, failure=VOIDED)
 
     def clear_parts(self, recording_id: RecordingId, analyzers: Collection[str] | None = None) -> None:
         """Remove the parts of the steps of *analyzers*, or of all."""

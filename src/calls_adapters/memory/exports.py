@@ -8,6 +8,7 @@ from calls_adapters.memory.database import MemoryDatabase, StoredExport, StoredH
 from calls_core.errors import ExportNotFound, LeaseLost, Reason
 from calls_core.exports import BUILD_ATTEMPTS, Archive, Export, ExportClaim, ExportId, ExportState
 from calls_core.ports import Clock, Exports, Receipt
+from calls_core.recording import CallId
 
 
 class MemoryExports(Exports):
@@ -54,6 +55,9 @@ class MemoryExports(Exports):
         stored = self._held(claim)
         stored.run_at = self._clock() + lease
         stored.export = replace(stored.export, calls_done=calls_done, calls_total=calls_total)
+
+    async def enclose(self, claim: ExportClaim, call_ids: Collection[CallId]) -> None:
+        self._held(claim).enclosed |= {key for key in call_ids if key in self._database.calls}
 
     async def finish(self, claim: ExportClaim, archive: Archive, calls_done: int) -> None:
         stored = self._held(claim)

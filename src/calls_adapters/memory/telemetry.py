@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from calls_core.call import Call
+from calls_core.governance import Kept
 from calls_core.ports import DeliveryOutcome, Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 
 
@@ -98,6 +99,9 @@ class MemoryTelemetry(Telemetry):
 
     def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
         self.counts["deliveries", kind, outcome] += 1
+
+    def expired(self, kept: Kept, calls: int) -> None:
+        self.counts["expired", kept.value] += calls
 
     def gave_up(self, code: str) -> None:
         self.counts["given_up", code] += 1

@@ -11,6 +11,7 @@ from calls_adapters.sql import tables
 from calls_adapters.sql.adding import AddAtOnce, add_in_steps
 from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.exports import void_archives
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.keys import SqlIdempotencyKeys, keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
@@ -107,7 +108,7 @@ class SqlCallRepository(CallRepository):
             await store_job(connection, job)
             await store_events(connection, events)
 
-    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM, *, archives: bool = True) -> None:
         async with self._database.write() as connection:
             # Workers lock the job before the call. In the other order we could lock each other out.
             await connection.execute(select(jobs.c.id).where(jobs.c.call_id == call_id).with_for_update())
@@ -116,6 +117,8 @@ class SqlCallRepository(CallRepository):
                 raise CallOnHold(f"call {call_id} is on a legal hold: {reason}")
             kept = select(recordings.c.storage_key, recordings.c.redacted_key).where(recordings.c.call_id == call_id)
             row = (await connection.execute(kept)).one_or_none()
+            if archives:
+                await void_archives(self._database, connection, call_id)
             keys = [key for key in row or () if key is not None]
             if (await connection.execute(delete(calls).where(calls.c.id == call_id))).rowcount == 0:
                 raise CallNotFound(_missing(call_id))

@@ -7,15 +7,26 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, literal_column, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from calls_adapters.sql.claims import change_held, running
+from calls_adapters.sql.claims import change_held, lock, running
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.governance_tables import exports
+from calls_adapters.sql.governance_tables import archived_calls, exports
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import storable
+from calls_adapters.sql.tables import calls
 from calls_adapters.sql.writing import doom, take_hold
 from calls_core.errors import ExportNotFound, Reason
-from calls_core.exports import BUILD_ATTEMPTS, Archive, Export, ExportClaim, ExportContent, ExportId, ExportState
+from calls_core.exports import (
+    BUILD_ATTEMPTS,
+    VOIDED,
+    Archive,
+    Export,
+    ExportClaim,
+    ExportContent,
+    ExportId,
+    ExportState,
+)
 from calls_core.hearing import Hears
 from calls_core.ports import Exports, Receipt
 from calls_core.recording import CallId
@@ -75,6 +86,16 @@ class SqlExports(Exports):
         changes = {"run_at": self._database.now(lease), "calls_done": calls_done, "calls_total": calls_total}
         async with self._database.change() as connection:
             await change_held(connection, claim, changes)
+
+    async def enclose(self, claim: ExportClaim, call_ids: Collection[CallId]) -> None:
+        # Locked in the order of whoever erases a call: first the call, then the export.
+        there = select(calls.c.id).where(calls.c.id.in_(call_ids)).order_by(calls.c.id)
+        async with self._database.write() as connection:
+            found = (await connection.scalars(there.with_for_update(read=True, key_share=True))).all()
+            await lock(connection, claim)
+            if found:
+                rows = [{"export_id": claim.export.id, "call_id": key} for key in found]
+                await connection.execute(self._database.insert(archived_calls).on_conflict_do_nothing(), rows)
 
     async def finish(self, claim: ExportClaim, archive: Archive, calls_done: int) -> None:
         changes = {
@@ -137,6 +158,21 @@ class SqlExports(Exports):
                 await connection.execute(delete(exports).where(exports.c.id == row.id))
             await doom(self._database, connection, [row.storage_key for row in rows if row.storage_key is not None])
         return len(rows)
+
+
+async def void_archives(database: Database, connection: AsyncConnection, call_id: CallId) -> None:
+    """Part of a transaction that erases the call, which must have it locked."""
+    with_it = select(archived_calls.c.export_id).where(archived_calls.c.call_id == call_id)
+    holding = select(exports.c.id, exports.c.state, exports.c.storage_key).where(exports.c.id.in_(with_it))
+    for row in (await connection.execute(holding.order_by(exports.c.id).with_for_update())).all():
+        this = update(exports).where(exports.c.id == row.id)
+        if row.state == ExportState.RUNNING:
+            anew = {"run_at": database.now(), "attempt": exports.c.attempt - 1, "token": exports.c.token + 1}
+            await connection.execute(this.values(_ended(ExportState.QUEUED) | anew))
+        elif row.storage_key is not None:
+            nothing = {"storage_key": null(), "size_bytes": null(), "sha256": null()}
+            await connection.execute(this.values(_failed(VOIDED) | nothing))
+            await doom(database, connection, [row.storage_key])
 
 
 def _ended(state: ExportState) -> dict[str, Any]:

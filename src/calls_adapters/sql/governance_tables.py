@@ -37,6 +37,15 @@ exports: Final = Table(
 )
 """At *run_at* a queued one is due, and the lease of a running one is over."""
 
+archived_calls: Final = Table(
+    "archived_calls",
+    metadata,
+    Column("export_id", ForeignKey("exports.id", ondelete="CASCADE"), primary_key=True),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "call_id"),
+)
+"""Which calls an archive holds, or shall hold."""
+
 UNFINISHED: Final = text("finished_at IS NULL")
 
 erasures: Final = Table(

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from calls_adapters.telemetry.tracing import NOTHING, RequestSpan, Tracing
 from calls_core.call import Call, CallStatus
 from calls_core.errors import DeadlineExceeded, WorkerLost
+from calls_core.governance import Kept
 from calls_core.ports import DeliveryOutcome, Exchange, Fact, Span, StepOutcome, Telemetry, UploadOutcome
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -48,6 +49,10 @@ class PrometheusTelemetry(Telemetry):
             ["kind", "outcome"],
             registry=registry,
         )
+        self._expired = Counter(
+            "calls_expired", "Calls of which retention has removed something.", ["kept"], registry=registry
+        )
+        _begin_at_zero(self._expired, *Kept)
         Gauge("calls_build_info", "The release that runs here.", ["version"], registry=registry).labels(version).set(1)
 
     def _make_http(self, registry: CollectorRegistry) -> None:
@@ -163,6 +168,9 @@ class PrometheusTelemetry(Telemetry):
 
     def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
         self._deliveries.labels(kind, outcome).inc()
+
+    def expired(self, kept: Kept, calls: int) -> None:
+        self._expired.labels(kept.value).inc(calls)
 
     def gave_up(self, code: str) -> None:
         self._given_up.labels(code).inc()

@@ -113,10 +113,11 @@ class CallRepository(Protocol):
         """
 
     @abstractmethod
-    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM) -> None:
+    async def erase(self, call_id: CallId, event: Event, by: Actor = SYSTEM, *, archives: bool = True) -> None:
         """Remove the call, its recording, steps, findings, jobs and earlier events; store *event* and an entry in the
         audit log, which says *by* whom. Its audio goes on a hold that has ended, so that the next sweep deletes it.
-        Answers that were kept for it go too.
+        Answers that were kept for it go too, and so, with *archives*, do those that hold it, as ``Exports.enclose``
+        says.
 
         Raises:
             CallNotFound: no such call.

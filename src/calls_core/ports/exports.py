@@ -10,7 +10,7 @@ from calls_core.errors import Reason
 from calls_core.exports import Archive, Export, ExportClaim, ExportId
 from calls_core.findings import Transcript
 from calls_core.ports.idempotency import Receipt
-from calls_core.recording import Recording
+from calls_core.recording import CallId, Recording
 
 
 class Exports(Protocol):
@@ -47,6 +47,11 @@ class Exports(Protocol):
     @abstractmethod
     async def renew(self, claim: ExportClaim, lease: timedelta, calls_done: int, calls_total: int | None) -> None:
         """Make the lease end *lease* from now, and tell how far it is."""
+
+    @abstractmethod
+    async def enclose(self, claim: ExportClaim, call_ids: Collection[CallId]) -> None:
+        """Note, before they are read, that the archive shall hold those of the calls that are there. When one of them
+        is erased, an archive that is done fails as voided, and one in the making is begun anew."""
 
     @abstractmethod
     async def finish(self, claim: ExportClaim, archive: Archive, calls_done: int) -> None:

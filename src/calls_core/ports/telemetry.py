@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Literal, Protocol, TypeAlias
 
 from calls_core.call import Call
+from calls_core.governance import Kept
 
 Fact: TypeAlias = str | int | float | bool
 
@@ -97,6 +98,10 @@ class Telemetry(Protocol):
     @abstractmethod
     def delivery_ended(self, kind: str, outcome: DeliveryOutcome) -> None:
         """An event was sent once to a destination of this *kind*."""
+
+    @abstractmethod
+    def expired(self, kept: Kept, calls: int) -> None:
+        """Retention has done away with what was *kept* of so many calls."""
 
     @abstractmethod
     def gave_up(self, code: str) -> None:

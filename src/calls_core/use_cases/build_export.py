@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from calls_core.errors import (
     UploadExpired,
     WorkerLost,
 )
-from calls_core.exports import Archive, Export, ExportClaim, ExportContent, ExportId
+from calls_core.exports import Archive, ExportClaim, ExportContent, ExportId
 from calls_core.hearing import call_for, recording_for
 from calls_core.job import Patience
 from calls_core.ports import CallRepository, Clock, Exports, ExportSheets, Holds, RecordingStorage
@@ -34,6 +34,7 @@ from calls_core.use_cases.zip_stream import PIECE, ZipStream
 
 SPOOLED: Final = 1024 * 1024
 NAME_PART: Final = 32
+ENCLOSED_AT_ONCE: Final = 100
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z+]+")
 
 _log = logging.getLogger("calls.exports")
@@ -102,7 +103,7 @@ class BuildExport:
             await self.holds.renew(key, lease)
 
         limit = max(claim.export.expires_at - self.clock(), self.patience.lease)
-        making = self.storage.put(key, self._limited(_Making(self, claim.export, progress).pieces()))
+        making = self.storage.put(key, self._limited(_Making(self, claim, progress).pieces()))
         stored = await while_leased(renew, self.patience, making, limit)
         archive = Archive(storage_key=key, size_bytes=stored.size_bytes, sha256=stored.sha256)
         await self.exports.finish(claim, archive, progress.done)
@@ -128,9 +129,10 @@ class _Making:
     """The pieces of one archive, as its owner may hear and read them. Lists of calls are spooled beside it: they are
     complete only when the audio is in."""
 
-    def __init__(self, by: BuildExport, export: Export, progress: Progress) -> None:
+    def __init__(self, by: BuildExport, claim: ExportClaim, progress: Progress) -> None:
         self._by = by
-        self._export = export
+        self._claim = claim
+        self._export = claim.export
         self._progress = progress
         self._zip = ZipStream()
 
@@ -160,13 +162,18 @@ class _Making:
     async def _calls(self) -> AsyncIterator[Call]:
         if self._export.call_ids:
             self._progress.total = len(self._export.call_ids)
-            for call_id in self._export.call_ids:
-                with suppress(CallNotFound):
-                    yield call_for(await self._by.calls.get(call_id), self._export.hears)
+            for start in range(0, len(self._export.call_ids), ENCLOSED_AT_ONCE):
+                some = self._export.call_ids[start : start + ENCLOSED_AT_ONCE]
+                await self._by.exports.enclose(self._claim, some)
+                for call_id in some:
+                    with suppress(CallNotFound):
+                        yield call_for(await self._by.calls.get(call_id), self._export.hears)
             return
         self._progress.total = await self._counted(self._export.wanted)
-        async for call in self._by.found(self._export.wanted, self._export.hears):
-            yield call
+        async for some_calls in _batched(self._by.found(self._export.wanted, self._export.hears)):
+            await self._by.exports.enclose(self._claim, [call.id for call in some_calls])
+            for call in some_calls:
+                yield call
 
     async def _counted(self, wanted: CallFilter) -> int:
         return (await self._by.found.search.page(wanted, PageRequest(limit=1, exact_count=True))).total
@@ -221,6 +228,17 @@ async def _read(spool: IO[bytes]) -> AsyncIterator[bytes]:
     spool.seek(0)
     while piece := spool.read(PIECE):
         yield piece
+
+
+async def _batched(calls: AsyncIterator[Call]) -> AsyncIterator[Sequence[Call]]:
+    some: list[Call] = []
+    async for call in calls:
+        some.append(call)
+        if len(some) == ENCLOSED_AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

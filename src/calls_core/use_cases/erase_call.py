@@ -23,8 +23,9 @@ class EraseCall:
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, call_id: CallId, by: Actor = SYSTEM) -> None:
-        """Erase the call; a receipt stays in the audit log, which says *by* whom.
+    async def __call__(self, call_id: CallId, by: Actor = SYSTEM, *, archives: bool = True) -> None:
+        """Erase the call; a receipt stays in the audit log, which says *by* whom. Without *archives*, those that were
+        exported with it stay until they expire.
 
         Raises:
             CallNotFound: no such call.
@@ -37,7 +38,7 @@ class EraseCall:
         else:
             keys = [found.storage_key, *([found.redacted_copy.storage_key] if found.redacted_copy else [])]
         event = Event(id=EventId(self.new_id()), type=EventType.CALL_DELETED, call_id=call_id, occurred_at=self.clock())
-        await self.calls.erase(call_id, event, by)
+        await self.calls.erase(call_id, event, by, archives=archives)
         faultpoint("api.erased")
         try:
             for key in keys:

@@ -9,7 +9,7 @@ from typing import Final
 from calls_core.audit import Action, Actor, AuditEntry
 from calls_core.errors import CallNotFound, CallOnHold
 from calls_core.governance import Kept, Overdue, RetentionRules
-from calls_core.ports import Clock, NewId, Retention
+from calls_core.ports import Clock, NewId, Retention, Telemetry
 from calls_core.recording import CallId
 from calls_core.use_cases.erase_call import EraseCall
 
@@ -29,6 +29,7 @@ class ExpireCalls:
     rules: RetentionRules
     clock: Clock
     new_id: NewId
+    telemetry: Telemetry
 
     async def __call__(self) -> Mapping[Kept, int]:
         """Do away with up to a hundred of each class; return how many there were."""
@@ -40,6 +41,7 @@ class ExpireCalls:
             overdue = await self.retention.overdue(kept, before, BATCH)
             done[kept] = sum([await self._expire(kept, call_id) for call_id in overdue])
             if done[kept]:
+                self.telemetry.expired(kept, done[kept])
                 _log.info("retention: %s of %d calls are gone", kept, done[kept])
         return done
 
@@ -52,7 +54,8 @@ class ExpireCalls:
         match kept:
             case Kept.CALLS:
                 with suppress(CallNotFound, CallOnHold):
-                    await self.erase(call_id, RETENTION)
+                    # What is a little too old may stay in archives: else none of all calls would ever be done.
+                    await self.erase(call_id, RETENTION, archives=False)
                     return True
                 return False
             case Kept.AUDIO:
