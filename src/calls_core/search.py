@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -228,6 +229,12 @@ def _word_errors(words: WordQuery | None) -> Iterator[FieldError]:
 def normalized(text: str) -> str:
     """Return *text* as it is compared: lower case, without spaces, dashes and brackets, which people put in numbers."""
     return "".join(text.lower().split()).translate(_IGNORED)
+
+
+def concealed(number: str) -> str:
+    """Return what the audit trail says of a number that was looked for: whoever knows the number can find it there, and
+    nobody can read it there when it has been erased everywhere else."""
+    return f"sha256:{hashlib.sha256(normalized(number).encode()).hexdigest()}"
 
 
 def search_key(call: Call) -> str:

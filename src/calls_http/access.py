@@ -22,6 +22,7 @@ from calls_core.accounts import ANYBODY, Principal, Role
 from calls_core.audit import Action, Actor
 from calls_core.errors import Forbidden, NotSignedIn
 from calls_core.recording import CallId
+from calls_core.search import concealed
 from calls_core.use_cases.authenticate import Authenticate
 from calls_core.use_cases.keep_audit import KeepAudit
 
@@ -38,6 +39,9 @@ NOBODY: Final = Principal(id="nobody", name="nobody")
 GRANTS: Final = frozenset[str]([*Role, *accounts.Scope])
 
 TOKEN: Final = "token"  # noqa: S105 (the name of a parameter)
+NUMBER: Final = "query"
+"""The parameter that looks for a number, or for a piece of one."""
+
 LOOK_AGAIN_SEC: Final = 30.0
 """How long an answer may go on, such as a stream of events, before it is asked again whether it still may."""
 
@@ -125,7 +129,8 @@ class Gate(ASGIMiddleware):
         sitting = (actor, rule.recorded, request.url.path)
         if rule.recorded in IN_SITTINGS and self._sittings.goes_on(sitting):
             return
-        query = urlencode([(name, value) for name, value in _parameters(request) if name != TOKEN])
+        asked = [(name, value) for name, value in _parameters(request) if name != TOKEN]
+        query = urlencode([(name, concealed(value) if name == NUMBER else value) for name, value in asked])
         told = {"query": query} if query else {}
         ids = {name: value for name, value in request.path_params.items() if name.endswith("_id") and name != "call_id"}
         told |= {name.removesuffix("_id"): str(value) for name, value in ids.items()}

@@ -91,6 +91,17 @@ async def test_the_recording_finishes_the_upload(world: World) -> None:
             await world.uploads.get("me", upload.id)
 
 
+async def test_an_erased_call_ends_its_uploads(world: World) -> None:
+    """Their parts are the sweep's; uploads for others go on."""
+    call = await world.added()
+    upload = await part(world, await started(world, call_id=call.id, details=None), "mine")
+    other = await started(world)
+    assert {one.id for one in await world.uploads.unfinished()} == {upload.id, other.id}
+    await world.calls.erase(call.id, world.event(call.id))
+    assert await world.holds.doomed(10) == ["mine"]
+    assert [one.id for one in await world.uploads.unfinished()] == [other.id]
+
+
 async def test_an_upload_that_somebody_else_continues_accepts_nothing(world: World) -> None:
     """Neither recording nor call is stored."""
     upload = await started(world)

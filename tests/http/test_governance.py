@@ -17,8 +17,9 @@ from calls_core.recording import CallId
 from calls_core.use_cases.erase_number import EraseNumber
 from calls_core.use_cases.expire_calls import ExpireCalls
 from tests.http.memory_service import MemoryService
-from tests.http.test_calls import register
+from tests.http.test_calls import CALL, register
 from tests.http.test_exports import archive, manifest, recorded
+from tests.http.test_tus import TUS, begun
 
 pytestmark = pytest.mark.anyio
 
@@ -111,16 +112,19 @@ async def test_a_hold_needs_a_reason(client: Client, reason: str) -> None:
 
 
 async def test_a_number_is_erased_with_a_receipt(client: Client, memory: MemoryService) -> None:
-    """As caller and as receiver, however it is written; not where it is a part of another number, nor on a hold."""
+    """As caller and as receiver, however it is written, and what is being uploaded of it; not where it is a part of
+    another number, nor on a hold."""
     gone = [
         await recorded(client, memory, caller="+7 (900) 123-45-67"),
         await register(client, receiver="+79001234567"),
+        await register(client, caller="7900-1234567"),
     ]
     stays = [await register(client, caller="+790012345678"), await register(client, caller="+79001234567")]
     await client.put(f"/calls/{stays[1]['id']}/legal-hold", json={"reason": "case"})
+    upload = await begun(client, **(CALL | {"caller": "+79001234567"}))
     wanted = {"number": "+7 900 123 45 67"}
     dry = (await client.post("/erasures", json=wanted | {"dry_run": True})).json()
-    assert (dry["id"], dry["planned"], dry["held"], dry["erased"]) == (None, 2, 1, 0)
+    assert (dry["id"], dry["planned"], dry["held"], dry["erased"]) == (None, 3, 1, 0)
     ordered = await client.post("/erasures", json=wanted)
     assert ordered.status_code == 202
     assert "900" not in ordered.text.replace(ordered.json()["number_sha256"], "")
@@ -128,12 +132,14 @@ async def test_a_number_is_erased_with_a_receipt(client: Client, memory: MemoryS
     await (await memory.made.get(EraseNumber))()
 
     receipt = (await client.get(ordered.headers["Location"])).json()
-    assert (receipt["erased"], receipt["held"], receipt["planned"]) == (2, 1, 0)
+    assert (receipt["erased"], receipt["held"], receipt["planned"]) == (3, 1, 0)
     assert receipt["finished_at"]
     lines = {line["call_id"]: line for line in receipt["calls"]}
     assert (lines[gone[0]["id"]]["outcome"], lines[stays[1]["id"]]["outcome"]) == ("erased", "held")
     assert lines[gone[0]["id"]]["size_bytes"] > 0
-    assert [(await client.get(f"/calls/{call['id']}")).status_code for call in (*gone, *stays)] == [404, 404, 200, 200]
+    assert (await client.head(upload, headers=TUS)).status_code == 404
+    left = [(await client.get(f"/calls/{call['id']}")).status_code for call in (*gone, *stays)]
+    assert left == [404, 404, 404, 200, 200]
     kept = await (await memory.made.get(Erasures)).get(ErasureId(UUID(receipt["id"])))
     assert kept.number is None
 

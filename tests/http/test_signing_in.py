@@ -1,6 +1,7 @@
 """Signing in, staying signed in and signing out."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -256,14 +257,14 @@ async def test_listening_and_exporting_leave_a_trail(guarded: tuple[MemoryServic
     for bounds in ("bytes=0-9", "bytes=10-19"):
         answer = await client.get(f"/calls/{call}/recording/audio", headers=boss | {"Range": bounds})
         assert answer.status_code == 206
-    await client.get("/calls/export?agent=anna&format=jsonl", headers=boss)
+    await client.get("/calls/export?agent=anna&query=%2B7900", headers=boss)
     await client.get(f"/calls/{SESSION}/recording/audio", headers=boss)
     await client.get("/calls/export")
     await client.delete(f"/calls/{call}", headers=boss)
     found = [(entry.action, entry.actor.name, entry.details) for entry in memory.database.audit[before:]]
     assert found == [
         ("recording.listened", "boss", {}),
-        ("calls.exported", "boss", {"query": "agent=anna&format=jsonl"}),
+        ("calls.exported", "boss", {"query": f"agent=anna&query=sha256%3A{hashlib.sha256(b'+7900').hexdigest()}"}),
         ("call.deleted", "boss", {"recording": True}),
     ]
     page = (await client.get(f"/audit?call_id={call}&limit=1", headers=boss)).json()

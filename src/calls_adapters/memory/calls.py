@@ -108,8 +108,9 @@ class MemoryCallRepository(CallRepository):
                     database.holds[kept.storage_key] = StoredHold(until=event.occurred_at, doomed=True)
         database.jobs = {key: stored for key, stored in database.jobs.items() if stored.job.call_id != call_id}
         database.keys = {key: stored for key, stored in database.keys.items() if stored.call_id != call_id}
-        done = {upload.id for upload in database.uploads.values() if upload.finished and upload.call_id == call_id}
-        database.uploads = {key: upload for key, upload in database.uploads.items() if key not in done}
+        ended = {upload.id: upload for upload in database.uploads.values() if upload.call_id == call_id}
+        database.doom((part.key for upload in ended.values() for part in upload.parts), event.occurred_at)
+        database.uploads = {key: upload for key, upload in database.uploads.items() if key not in ended}
         database.events[:] = [earlier for earlier in database.events if earlier.call_id != call_id]
         database.deliveries = {key: d for key, d in database.deliveries.items() if d.delivery.event.call_id != call_id}
         database.feed[:] = [entry for entry in database.feed if entry.told.event.call_id != call_id]

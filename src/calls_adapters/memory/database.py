@@ -24,6 +24,7 @@ from calls_core.governance import Erasure, ErasureId
 from calls_core.job import Job, JobId
 from calls_core.ports import ANSWERS_KEPT, Acceptance, Answer, FeedEntry, IntakeState, Receipt, Upload, UploadId
 from calls_core.recording import CallId, Recording, RecordingId
+from calls_core.search import CallFilter
 
 
 class JobState(StrEnum):
@@ -199,7 +200,9 @@ class MemoryDatabase:
                 stored.run_at = now
             elif export.archive is not None:
                 self.doom([export.archive.storage_key], now)
-                stored.export = replace(export, state=ExportState.FAILED, archive=None, failure=VOIDED)
+                stored.export = replace(
+                    export, state=ExportState.FAILED, archive=None, wanted=CallFilter(), failure=VOIDED
+                )
 
     def clear_parts(self, recording_id: RecordingId, analyzers: Collection[str] | None = None) -> None:
         """Remove the parts of the steps of *analyzers*, or of all."""

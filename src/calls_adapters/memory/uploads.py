@@ -52,5 +52,8 @@ class MemoryUploads(Uploads):
         if stored:
             self._database.doom((part.key for part in stored.parts), self._clock())
 
+    async def unfinished(self) -> Sequence[Upload]:
+        return [replace(upload, parts=()) for upload in self._database.uploads.values() if not upload.finished]
+
     async def expired(self, limit: int) -> Sequence[Upload]:
         return [upload for upload in self._database.uploads.values() if upload.expires_at <= self._clock()][:limit]

@@ -16,8 +16,8 @@ from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.keys import SqlIdempotencyKeys, keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
 from calls_adapters.sql.standing import Standing, Taken
-from calls_adapters.sql.tables import calls, findings, jobs, recordings, steps, uploads
-from calls_adapters.sql.uploads import finish_upload
+from calls_adapters.sql.tables import calls, findings, jobs, recordings, steps
+from calls_adapters.sql.uploads import end_uploads, finish_upload
 from calls_adapters.sql.writing import accept, doom, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
 from calls_core.call import Call
@@ -123,7 +123,7 @@ class SqlCallRepository(CallRepository):
             if (await connection.execute(delete(calls).where(calls.c.id == call_id))).rowcount == 0:
                 raise CallNotFound(_missing(call_id))
             await doom(self._database, connection, keys)
-            await connection.execute(delete(uploads).where(uploads.c.call_id == call_id, uploads.c.finished))
+            await end_uploads(self._database, connection, call_id)
             await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
             await store_events(connection, [event])
             receipt = AuditEntry.of_erasure(event.id, event.occurred_at, by, call_id, had_recording=bool(keys))

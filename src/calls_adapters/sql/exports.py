@@ -170,7 +170,7 @@ async def void_archives(database: Database, connection: AsyncConnection, call_id
             anew = {"run_at": database.now(), "attempt": exports.c.attempt - 1, "token": exports.c.token + 1}
             await connection.execute(this.values(_ended(ExportState.QUEUED) | anew))
         elif row.storage_key is not None:
-            nothing = {"storage_key": null(), "size_bytes": null(), "sha256": null()}
+            nothing = {"storage_key": null(), "size_bytes": null(), "sha256": null(), "wanted": _encoded(CallFilter())}
             await connection.execute(this.values(_failed(VOIDED) | nothing))
             await doom(database, connection, [row.storage_key])
 
@@ -191,11 +191,15 @@ def _missing(export_id: ExportId) -> str:
     return f"there is no export {export_id}; it may have expired"
 
 
+def _encoded(wanted: CallFilter) -> str:
+    return msgspec.json.encode(wanted).decode()
+
+
 def _row(export: Export) -> dict[str, Any]:
     return {
         "id": export.id,
         "owner": export.owner,
-        "wanted": msgspec.json.encode(export.wanted).decode(),
+        "wanted": _encoded(export.wanted),
         "call_ids": msgspec.json.encode(export.call_ids).decode(),
         "hears": export.hears.value,
         "contents": " ".join(sorted(export.contents)),

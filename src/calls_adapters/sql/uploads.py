@@ -92,11 +92,25 @@ class SqlUploads(Uploads):
             await _doom_parts(self._database, connection, upload)
             await connection.execute(delete(uploads).where(uploads.c.id == upload.id))
 
+    async def unfinished(self) -> Sequence[Upload]:
+        async with self._database.one() as connection:
+            rows = (await connection.execute(select(uploads).where(uploads.c.finished.is_(False)))).mappings().all()
+        return [_upload_from(row, ()) for row in rows]
+
     async def expired(self, limit: int) -> Sequence[Upload]:
         over = uploads.c.expires_at <= self._database.now()
         async with self._database.one() as connection:
             rows = (await connection.execute(select(uploads).where(over).limit(limit))).mappings().all()
         return [_upload_from(row, ()) for row in rows]
+
+
+async def end_uploads(database: Database, connection: AsyncConnection, call_id: CallId) -> None:
+    """Forget the uploads for a call, as a part of the transaction that erases it."""
+    these = select(uploads.c.id).where(uploads.c.call_id == call_id)
+    ids = (await connection.scalars(these.order_by(uploads.c.id).with_for_update())).all()
+    parts = select(upload_parts.c.key).where(upload_parts.c.upload_id.in_(ids))
+    await doom(database, connection, (await connection.scalars(parts)).all())
+    await connection.execute(delete(uploads).where(uploads.c.id.in_(ids)))
 
 
 async def finish_upload(

@@ -97,5 +97,9 @@ class Uploads(Protocol):
         """Forget the upload, whoever has the token."""
 
     @abstractmethod
+    async def unfinished(self) -> Sequence[Upload]:
+        """Return the uploads that are not finished, with their parts left out."""
+
+    @abstractmethod
     async def expired(self, limit: int) -> Sequence[Upload]:
         """Return at most *limit* uploads whose time is up."""

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from calls_core.audit import Action, Actor
-from calls_core.call import Call
+from calls_core.call import Call, CallDetails
 from calls_core.errors import CallNotFound, CallOnHold, FieldError, InvalidInput, RecordingNotFound
 from calls_core.governance import ErasedCall, Erasure, ErasureId, ErasureOutcome
 from calls_core.hearing import Hears
-from calls_core.ports import CallRepository, Clock, Erasures, NewId, Receipting
+from calls_core.ports import CallRepository, Clock, Erasures, NewId, Receipting, Uploads
 from calls_core.search import MIN_QUERY, CallFilter, normalized
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.keep_audit import KeepAudit
@@ -25,6 +25,7 @@ class EraseNumber:
 
     erasures: Erasures
     calls: CallRepository
+    uploads: Uploads
     found: ExportCalls
     erase: EraseCall
     audit: KeepAudit
@@ -60,6 +61,7 @@ class EraseNumber:
 
     async def _erase_all(self, erasure: Erasure) -> None:
         await self._resolve(erasure)
+        await self._end_uploads(erasure)
         async for call in self._calls_of(erasure):
             line = await self._line(call)
             # The line first: whatever dies after it, the receipt knows of the call and its hash.
@@ -92,8 +94,13 @@ class EraseNumber:
 
     async def _calls_of(self, erasure: Erasure) -> AsyncIterator[Call]:
         async for call in self.found(CallFilter(query=erasure.number), Hears.ORIGINAL):
-            if erasure.number in {normalized(call.details.caller), normalized(call.details.receiver)}:
+            if erasure.number in _numbers(call.details):
                 yield call
+
+    async def _end_uploads(self, erasure: Erasure) -> None:
+        for upload in await self.uploads.unfinished():
+            if upload.details is not None and erasure.number in _numbers(upload.details):
+                await self.uploads.remove(upload)
 
     async def _line(self, call: Call) -> ErasedCall:
         outcome = ErasureOutcome.HELD if call.hold else ErasureOutcome.PLANNED
@@ -105,15 +112,24 @@ class EraseNumber:
         return replace(line, sha256=recording.sha256, size_bytes=recording.size_bytes)
 
     def _erasure(self, number: str, by: Actor) -> Erasure:
-        text = normalized(number)
+        text = _bare(number)
         if len(text) < MIN_QUERY or not text.isprintable():
             why = f"must have at least {MIN_QUERY} characters that count, and no control characters"
             raise InvalidInput(f"number: {why}", [FieldError("/number", why)])
         return Erasure(
             id=ErasureId(self.new_id()),
             number=text,
-            number_sha256=hashlib.sha256(text.encode()).hexdigest(),
+            number_sha256=hashlib.sha256(normalized(number).encode()).hexdigest(),
             by_id=by.id,
             by_name=by.name,
             created_at=self.clock(),
         )
+
+
+def _numbers(details: CallDetails) -> set[str]:
+    return {_bare(details.caller), _bare(details.receiver)}
+
+
+def _bare(number: str) -> str:
+    """Telephone systems write one number with its plus and without."""
+    return normalized(number).removeprefix("+")

@@ -14,7 +14,7 @@ from calls_core.hearing import Hears
 from calls_core.ports import Clock, Exports, NewId, RecordingStorage
 from calls_core.ports.idempotency import Receipting
 from calls_core.recording import CallId
-from calls_core.search import CallFilter
+from calls_core.search import CallFilter, concealed
 from calls_core.use_cases.keep_audit import KeepAudit
 from calls_core.use_cases.read_calls import require_askable
 
@@ -110,4 +110,5 @@ def _told(export: Export) -> dict[str, str]:
         return {"calls": str(len(export.call_ids))}
     names = CallFilter.__dataclass_fields__
     given = {name: getattr(export.wanted, name) for name in names}
-    return {name: str(value) for name, value in given.items() if value is not None}
+    told = {name: str(value) for name, value in given.items() if value is not None}
+    return told | ({"query": concealed(told["query"])} if "query" in told else {})
