@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Final
 
 from calls_app.repeating import repeat
-from calls_core.delivery import DeliveryClaim, Destination
+from calls_core.delivery import DeliveryClaim
+from calls_core.destination import Destination
 from calls_core.errors import CallsError
 from calls_core.events import DestinationId
 from calls_core.ports import WorkerIsDead

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.webhook import WebhookSender
 from calls_app.settings import Settings
-from calls_core.delivery import DestinationKind
+from calls_core.destination import DestinationKind
 from calls_core.ports import CallRepository, Clock, RecordingStorage, Sender
 from calls_http.docs_pages import installed_version
 

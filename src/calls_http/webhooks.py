@@ -9,7 +9,7 @@ from litestar.datastructures import CacheControlHeader
 from litestar.params import FromPath, JSONBody
 
 from calls_core.call import utc
-from calls_core.delivery import Destination
+from calls_core.destination import Destination
 from calls_core.errors import FieldError, InvalidInput
 from calls_core.events import DestinationId
 from calls_core.use_cases.manage_destinations import ManageDestinations

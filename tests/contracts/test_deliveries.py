@@ -11,19 +11,8 @@ import pytest
 from calls_adapters.memory import MemoryDeliveries, MemoryDestinations
 from calls_adapters.sql import SqlDeliveries, SqlDestinations
 from calls_core.call import CallStatus
-from calls_core.delivery import (
-    Attempt,
-    Delivery,
-    DeliveryClaim,
-    DeliveryFilter,
-    DeliveryId,
-    DeliveryMode,
-    DeliveryState,
-    Destination,
-    DestinationDetails,
-    Ending,
-    new_secret,
-)
+from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryFilter, DeliveryId, DeliveryState, Ending
+from calls_core.destination import DeliveryMode, Destination, DestinationDetails, new_secret
 from calls_core.errors import DeliveryNotFound, DestinationNotFound, IdempotencyKeyInUse, LeaseLost, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.ports import Answer, Deliveries, Destinations, KeyClaim, Receipt

@@ -46,7 +46,8 @@ from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
 from calls_core.audit import SYSTEM
 from calls_core.call import Call
-from calls_core.delivery import Attempt, Destination, DestinationDetails, DestinationKind
+from calls_core.delivery import Attempt
+from calls_core.destination import Destination, DestinationDetails, DestinationKind
 from calls_core.errors import FieldError, Reason
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word

@@ -8,7 +8,8 @@ from enum import StrEnum
 from calls_core.accounts import ApiKey, ApiKeyId, Session, SessionId, User, UserId
 from calls_core.audit import AuditEntry
 from calls_core.call import Call
-from calls_core.delivery import Attempt, Delivery, DeliveryId, Destination
+from calls_core.delivery import Attempt, Delivery, DeliveryId
+from calls_core.destination import Destination
 from calls_core.errors import (
     CallNotFound,
     IdempotencyKeyInUse,

@@ -7,17 +7,8 @@ from datetime import datetime, timedelta
 import uuid_utils.compat
 
 from calls_adapters.memory.database import MemoryDatabase, StoredDelivery
-from calls_core.delivery import (
-    Attempt,
-    Delivery,
-    DeliveryClaim,
-    DeliveryFilter,
-    DeliveryId,
-    DeliveryMode,
-    DeliveryState,
-    Destination,
-    Ending,
-)
+from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryFilter, DeliveryId, DeliveryState, Ending
+from calls_core.destination import DeliveryMode, Destination
 from calls_core.errors import DeliveryNotFound, DestinationNotFound, LeaseLost
 from calls_core.events import DestinationId, Event
 from calls_core.ports import Clock, Deliveries, Destinations, Receipt

@@ -14,7 +14,8 @@ from yarl import URL
 
 from calls_adapters.amqp import connected
 from calls_adapters.outbound.addresses import AddressPolicy
-from calls_core.delivery import Attempt, Destination, DestinationDetails
+from calls_core.delivery import Attempt
+from calls_core.destination import Destination, DestinationDetails
 from calls_core.errors import AddressRefused, DeliveryFailed, FieldError, ReceiverUnreachable
 from calls_core.events import DestinationId, Event
 from calls_core.ports import Clock, Sender

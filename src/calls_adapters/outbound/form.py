@@ -10,7 +10,8 @@ import re2
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.client import guarded_client
 from calls_adapters.outbound.receivers import Exchange, attempted, judged
-from calls_core.delivery import Attempt, Destination, DestinationDetails
+from calls_core.delivery import Attempt
+from calls_core.destination import Destination, DestinationDetails
 from calls_core.errors import DeliveryFailed, FieldError, NotFound, ReceiverRefused, Unavailable
 from calls_core.events import Event
 from calls_core.form import FormRules, filled

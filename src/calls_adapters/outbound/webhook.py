@@ -6,7 +6,8 @@ from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.client import guarded_client
 from calls_adapters.outbound.receivers import Exchange, attempted
 from calls_adapters.outbound.signing import signed_headers
-from calls_core.delivery import Attempt, Destination, DestinationDetails
+from calls_core.delivery import Attempt
+from calls_core.destination import Destination, DestinationDetails
 from calls_core.errors import FieldError
 from calls_core.events import Event
 from calls_core.ports import Clock, Sender

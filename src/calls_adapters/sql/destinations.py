@@ -9,7 +9,7 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import destination_from, destination_row
 from calls_adapters.sql.tables import destinations
-from calls_core.delivery import Destination
+from calls_core.destination import Destination
 from calls_core.errors import DestinationNotFound
 from calls_core.events import DestinationId
 from calls_core.ports import Destinations, Receipt

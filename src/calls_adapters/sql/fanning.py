@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import destination_from
 from calls_adapters.sql.tables import calls, deliveries, destinations, events
-from calls_core.delivery import DeliveryFilter, DeliveryMode, DeliveryState, Destination
+from calls_core.delivery import DeliveryFilter, DeliveryState
+from calls_core.destination import DeliveryMode, Destination
 from calls_core.events import Event
 
 ROWS_AT_ONCE: Final = 1000

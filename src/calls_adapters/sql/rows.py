@@ -9,17 +9,8 @@ from sqlalchemy import RowMapping
 
 from calls_adapters.sql.standing import Row
 from calls_core.call import Call, CallDetails, CallStatus, Direction, LegalHold
-from calls_core.delivery import (
-    Attempt,
-    Delivery,
-    DeliveryClaim,
-    DeliveryId,
-    DeliveryMode,
-    DeliveryState,
-    Destination,
-    DestinationDetails,
-    DestinationKind,
-)
+from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryId, DeliveryState
+from calls_core.destination import DeliveryMode, Destination, DestinationDetails, DestinationKind
 from calls_core.errors import AnalyzerCrashed, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Redaction, Signal, Transcript

@@ -5,17 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NewType, Protocol
 
-from calls_core.delivery import (
-    Attempt,
-    Delivery,
-    DeliveryClaim,
-    DeliveryFilter,
-    DeliveryId,
-    Destination,
-    DestinationDetails,
-    DestinationKind,
-    Ending,
-)
+from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryFilter, DeliveryId, Ending
+from calls_core.destination import Destination, DestinationDetails, DestinationKind
 from calls_core.errors import FieldError
 from calls_core.events import DestinationId, Event
 from calls_core.ports.idempotency import Receipt

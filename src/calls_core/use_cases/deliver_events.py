@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryState, Destination, Ending, RetryPlan
+from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryState, Ending, RetryPlan
+from calls_core.destination import Destination
 from calls_core.errors import LeaseLost, Reason, ReceiverFailing, ReceiverGone, Unavailable
 from calls_core.events import Event, EventId, EventType
 from calls_core.faultpoint import faultpoint

@@ -4,17 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from calls_core.delivery import (
-    ABOUT_ITSELF,
-    Attempt,
-    Delivery,
-    DeliveryFilter,
-    DeliveryId,
-    DeliveryState,
-    Destination,
-    DestinationDetails,
-    new_secret,
-)
+from calls_core.delivery import Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryState
+from calls_core.destination import ABOUT_ITSELF, Destination, DestinationDetails, new_secret
 from calls_core.errors import InvalidDestination
 from calls_core.events import DestinationId, Event, EventId
 from calls_core.ports import Clock, Deliveries, Destinations, EventBodies, NewId, Receipting, Senders

@@ -9,7 +9,7 @@ import msgspec
 
 from calls_core import call as core
 from calls_core import recording as domain
-from calls_core.delivery import Destination
+from calls_core.destination import Destination
 from calls_core.events import Event as CoreEvent
 from calls_core.events import EventType
 from calls_core.ports import FeedEntry

@@ -12,7 +12,8 @@ import pytest
 
 from calls_adapters.outbound.addresses import AddressPolicy
 from calls_adapters.outbound.webhook import WebhookSender
-from calls_core.delivery import Attempt, Destination, DestinationDetails, RetryPlan, new_secret
+from calls_core.delivery import Attempt, RetryPlan
+from calls_core.destination import Destination, DestinationDetails, new_secret
 from calls_core.errors import InvalidDestination
 from calls_core.events import DestinationId, Event, EventId, EventType
 from tests.unit.adapters.test_outbound import LOOPBACK, NEVER
