@@ -13,18 +13,15 @@ import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
+from benchmarks.accepting import new_acceptance
 from benchmarks.processes import conditions, cpu_seconds
 from calls_adapters.sql import Database, SqlCallRepository, SqlHolds
 from calls_adapters.sql.migrate import migrate
-from calls_core.call import Call, CallDetails
-from calls_core.job import Job
-from calls_core.ports import Acceptance
-from calls_core.recording import CallId, Recording, RecordingId, Step
+from calls_core.recording import Step
 from tests.servers.fleet import Fleet
 from tests.servers.postgres import PostgresServer
 
@@ -83,32 +80,13 @@ async def fill(url: str, storage: Path, analyzer: str, count: int) -> None:
     first = storage / "audio"
     database = Database(url)
     calls, holds = SqlCallRepository(database), SqlHolds(database)
+    step = Step(analyzer=analyzer, version="1")
     for _ in range(count):
-        acceptance = accepted(analyzer)
-        os.link(first, storage / acceptance.held_key)
-        await holds.hold(acceptance.held_key, HELD)
-        await calls.ingest(acceptance)
+        accepted = new_acceptance(len(AUDIO), step)
+        os.link(first, storage / accepted.held_key)
+        await holds.hold(accepted.held_key, HELD)
+        await calls.ingest(accepted)
     await database.close()
-
-
-def accepted(analyzer: str) -> Acceptance:
-    now = datetime.now(UTC)
-    details = CallDetails(caller="+79001234567", receiver="102", started_at=now)
-    call = Call(id=CallId(uuid4()), details=details, created_at=now, updated_at=now).begin_processing(now)
-    recording = Recording(
-        id=RecordingId(uuid4()),
-        call_id=call.id,
-        filename="call.wav",
-        media_type="audio/wav",
-        size_bytes=len(AUDIO),
-        sha256="0" * 64,
-        storage_key=uuid4().hex,
-        created_at=now,
-        updated_at=now,
-        steps=(Step(analyzer=analyzer, version="1", after=()),),
-    )
-    job = Job.new(uuid4(), call.id, now)
-    return Acceptance(call=call, recording=recording, job=job, events=[], held_key=recording.storage_key)
 
 
 def in_work(server: PostgresServer, url: str) -> int:

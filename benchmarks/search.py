@@ -13,21 +13,18 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
+from benchmarks.accepting import new_acceptance
 from benchmarks.many_calls import Peer, fill_postgres, fill_sqlite
 from benchmarks.processes import conditions
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallRepository, SqlCallSearch, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
-from calls_core.call import Call, CallDetails, CallStatus
-from calls_core.job import Job
+from calls_core.call import CallStatus
 from calls_core.ports import Acceptance
-from calls_core.recording import CallId, Recording, RecordingId
 from calls_core.search import CallFilter, Cursor, PageRequest, normalized
 from tests.servers.postgres import PostgresServer
 
@@ -137,25 +134,10 @@ async def measure_queue(url: str, jobs: int) -> dict[str, float]:
 
 
 async def accepted(repository: SqlCallRepository, holds: SqlHolds) -> Acceptance:
-    now = datetime.now(UTC)
-    details = CallDetails(caller="+79001234567", receiver="102", started_at=now)
-    call = Call(id=CallId(uuid4()), details=details, created_at=now, updated_at=now).begin_processing(now)
-    recording = Recording(
-        id=RecordingId(uuid4()),
-        call_id=call.id,
-        filename="call.wav",
-        media_type="audio/wav",
-        size_bytes=1,
-        sha256="0" * 64,
-        storage_key=uuid4().hex,
-        created_at=now,
-        updated_at=now,
-    )
-    await holds.hold(recording.storage_key, LEASE)
-    job = replace(Job.new(uuid4(), call.id, now), created_at=now - LEASE)
-    acceptance = Acceptance(call=call, recording=recording, job=job, events=[], held_key=recording.storage_key)
-    await repository.ingest(acceptance)
-    return acceptance
+    made = new_acceptance(1, due_since=LEASE)
+    await holds.hold(made.held_key, LEASE)
+    await repository.ingest(made)
+    return made
 
 
 async def measure(url: str, fill: Callable[[], Awaitable[None]], arguments: argparse.Namespace) -> dict[str, Any]:

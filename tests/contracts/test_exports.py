@@ -30,7 +30,9 @@ from tests.contracts.worlds import MINUTE, START, World
 pytestmark = pytest.mark.anyio
 
 ARCHIVE = Archive(storage_key="aa/zip", size_bytes=6_000_000_000, sha256="ab" * 32)
-WANTED = CallFilter.checked(query="+7900", text='"two words" -else', status=CallStatus.READY, started_from=START)
+WANTED = CallFilter.checked(
+    query="+7900", text='"two words" -else', status=CallStatus.READY, started_from=START, min_duration=1.5
+)
 WEEK = timedelta(days=7)
 
 
@@ -38,9 +40,7 @@ def export(world: World, owner: str = "anna", **changes: Any) -> Export:
     made = Export(
         id=ExportId(world.new_id()),
         owner=owner,
-        wanted=CallFilter.checked(
-            query="+7900", text='"two words" -else', status=CallStatus.READY, started_from=START, min_duration=1.5
-        ),
+        wanted=WANTED,
         contents=frozenset({ExportContent.AUDIO, ExportContent.METADATA}),
         hears=Hears.REDACTED,
         created_at=world.clock.now,
