@@ -104,7 +104,8 @@ def drain(
         (storage / "audio").write_bytes(AUDIO)
         asyncio.run(fill(url, storage, analyzer, recordings))
         fleet = Fleet(
-            folder, url, apis=0, workers=processes, ANALYZERS=analyzer, WORKER_CONCURRENCY=str(concurrency),
+            folder, url, apis=0, workers=processes, measured=True,
+            ANALYZERS=analyzer, WORKER_CONCURRENCY=str(concurrency),
             LOG_LEVEL="WARNING" if analyzer == "nothing" else "INFO",
         )  # fmt: skip
         connections = 0

@@ -276,7 +276,7 @@ async def test_only_uploads_older_than_any_may_become_are_cleared(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parts that no key leads to any more stay while somebody might still be writing them, and go then."""
-    s3_server.client().create_multipart_upload(Bucket=s3_bucket, Key="x/forgotten")
+    s3_server.client.create_multipart_upload(Bucket=s3_bucket, Key="x/forgotten")
     async with open_s3_storage(s3_server.place(s3_bucket)) as storage:
         assert await storage.clear_leftovers() == 0
     monkeypatch.setattr(s3, "CLOCK_SKEW", timedelta(seconds=-2))  # times are told in whole seconds
@@ -313,7 +313,7 @@ async def test_a_presigned_address_works_for_anybody_for_a_while(s3_server: S3Se
         ):
             assert changed != good.url
             assert (await anybody.get(changed)).status_code == 403, changed
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (await anybody.get(short.url)).status_code != 403:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 import httpx2
 
 from tests.servers.nginx import NginxServer
+from tests.servers.service import PLAIN
 
 Headers: TypeAlias = dict[str, str]
 
@@ -15,12 +16,12 @@ CALL: Final = {"caller": "+79001234567", "receiver": "101", "started_at": "2026-
 
 def caller(nginx: NginxServer, headers: Headers | None = None, **options: Any) -> httpx2.Client:
     """Return a client that sends *headers* with each request."""
-    return httpx2.Client(base_url=nginx.url, headers=headers or {}, trust_env=False, timeout=30, **options)
+    return httpx2.Client(base_url=nginx.url, headers=headers or {}, timeout=30, **PLAIN, **options)
 
 
 def wait_for(text: str, log: Path) -> None:
     """Return when *log* holds *text*: a line is written after the answer that it tells of."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while text not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.01)

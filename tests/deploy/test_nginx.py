@@ -166,7 +166,7 @@ def silent_api() -> Iterator[tuple[int, list[bytes]]]:
 @pytest.mark.requires("s3")
 def test_presigned_downloads_pass_and_nothing_else(s3_server: S3Server, s3_bucket: str, tmp_path: Path) -> None:
     """A signature made for the public address opens one object; without it there is nothing, and nothing is written."""
-    s3_server.client().put_object(Bucket=s3_bucket, Key="a", Body=b"audio")
+    s3_server.client.put_object(Bucket=s3_bucket, Key="a", Body=b"audio")
     port = int(s3_server.url.rpartition(":")[2])
     with NginxServer(tmp_path / "nginx", api=(9,), storage=port) as nginx:
         signer = _signer(nginx.download_url)

@@ -17,10 +17,10 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from tests.servers.service import free_port
+from tests.servers.service import PLAIN, free_port
 
 COMMAND_LIMIT_SEC: Final = 120.0
-ANSWER_LIMIT_SEC: Final = 30.0
+ANSWER_LIMIT_SEC: Final = 60.0
 POLL_SEC: Final = 0.05
 
 _FENCE: Final = re.compile(
@@ -167,7 +167,7 @@ class Reader:
                 self._server = None
 
     def _get(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"http://127.0.0.1:{self._port}{path}", trust_env=False, timeout=5)
+        return httpx2.get(f"http://127.0.0.1:{self._port}{path}", timeout=5, **PLAIN)
 
 
 def _environment(folder: Path) -> Path:

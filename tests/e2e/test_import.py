@@ -103,7 +103,7 @@ def test_what_lies_in_a_bucket_comes_in_once(tmp_path: Path, s3_server: S3Server
     """Everything below the prefix and nothing else; a second run does the rest, and a wrong key or bucket says so."""
     stem = "out-7900-101-20260102-060405-17673230"
     for key in (f"2026/01/{stem}45.1.wav", f"2026/02/{stem}46.2.wav", f"2026/{stem}47.3.wav.part", f"{stem}48.4.wav"):
-        s3_server.client().put_object(Bucket=s3_bucket, Key=key, Body=beep.read_bytes())
+        s3_server.client.put_object(Bucket=s3_bucket, Key=key, Body=beep.read_bytes())
     settings = {"S3_ENDPOINT_URL": s3_server.url, "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_KEY": SECRET_KEY}
     command = ("import", f"s3://{s3_bucket}/2026/", "--pattern", "freepbx")
     for expected in ("2 accepted, 0 known, 0 refused; 0 done before", "0 accepted, 0 known, 0 refused; 2 done before"):

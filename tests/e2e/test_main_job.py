@@ -25,7 +25,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_server").create_database()
         asyncio.run(migrate(url))
-    with Service(folder, url, WEBHOOK_ALLOW_CIDRS="127.0.0.0/8") as running:
+    with Service(folder, url, measured=True, WEBHOOK_ALLOW_CIDRS="127.0.0.0/8") as running:
         yield running
 
 

@@ -137,7 +137,7 @@ def files_below(*folders: Path) -> dict[str, str]:
 
 def objects_in(server: S3Server, bucket: str) -> dict[str, str]:
     """Return every object in *bucket*, and every upload in parts that nobody ended."""
-    client = server.client()
+    client = server.client
     stored = {
         key: hashlib.sha256(client.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
         for key in server.keys(bucket)

@@ -20,7 +20,7 @@ from tests.faults.observing import settled
 from tests.servers.fleet import Fleet
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import CallsProcess
-from tests.servers.service import Service
+from tests.servers.service import PLAIN, Service
 
 AUDIO: Final = Path(__file__).parents[1] / "e2e" / "beep.wav"
 UPLOADS: Final = int(os.environ.get("CALLS_SOAK_UPLOADS", "60"))
@@ -90,7 +90,7 @@ def survive(
 
 def impatient(api: Service) -> httpx2.Client:
     """A client that does not wait for a frozen API, but asks another."""
-    return httpx2.Client(base_url=api.url, trust_env=False, timeout=FREEZE_SEC * 2)
+    return httpx2.Client(base_url=api.url, timeout=FREEZE_SEC * 2, **PLAIN)
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))])

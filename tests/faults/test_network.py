@@ -17,7 +17,7 @@ from tests.faults.conftest import Stack, Stacks
 from tests.faults.history import Answer
 from tests.faults.observing import settled
 from tests.servers.proxy import Proxy, Weather
-from tests.servers.service import Service
+from tests.servers.service import PLAIN, Service
 
 AUDIO: Final = Path(__file__).parents[1] / "e2e" / "beep.wav"
 LONG_BYTES: Final = 250_000
@@ -57,7 +57,7 @@ def test_a_recording_gets_through_any_weather(link: str, stacks: Stacks, tmp_pat
         storage="s3" if link == "s3" else "local",
     )
     with led_through_proxy(link, stack, tmp_path) as (service, proxy, address):
-        clients = Clients(lambda _number: httpx2.Client(base_url=address, trust_env=False, timeout=3))
+        clients = Clients(lambda _number: httpx2.Client(base_url=address, timeout=3, **PLAIN))
         for number, (name, weather) in enumerate(WEATHERS.items()):
             proxy.change(weather)
             clearing = threading.Timer(CLEARS_AFTER_SEC, proxy.heal)
@@ -105,7 +105,7 @@ def test_a_commit_whose_answer_is_lost_is_found_again(stacks: Stacks, tmp_path: 
     stack = stacks("postgres")
     # Without a worker, so that nobody else commits.
     with led_through_proxy("postgres", stack, tmp_path, worker=False) as (service, proxy, address):
-        clients = Clients(lambda _number: httpx2.Client(base_url=address, trust_env=False, timeout=10))
+        clients = Clients(lambda _number: httpx2.Client(base_url=address, timeout=10, **PLAIN))
         proxy.change(Weather(phrase=b"COMMIT", once=True))
 
         first = clients.upload("call", AUDIO.read_bytes())
@@ -131,7 +131,7 @@ def test_work_survives_that_its_database_is_cut_off(point: str, stacks: Stacks, 
     with led_through_proxy("postgres", stack, tmp_path) as (service, proxy, address):
         service.kill()
         service.start(fault=f"{point}:hang:1")
-        clients = Clients(lambda _number: httpx2.Client(base_url=address, trust_env=False, timeout=10))
+        clients = Clients(lambda _number: httpx2.Client(base_url=address, timeout=10, **PLAIN))
         clients.upload("call", AUDIO.read_bytes(), tries=TRIES)
         while f"fault point {point}" not in service.said:
             time.sleep(0.01)

@@ -74,7 +74,7 @@ class Collector:
                     for span in scope_spans.spans
                 ]
 
-    def wait_for(self, fits: Callable[[CollectedSpan], bool], seconds: float = 15) -> CollectedSpan:
+    def wait_for(self, fits: Callable[[CollectedSpan], bool], seconds: float = 60) -> CollectedSpan:
         """Return the first span that fits."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from tests.servers.process import CallsProcess
-from tests.servers.service import free_port
+from tests.servers.service import PLAIN, free_port
 
 
 class FakeAiService(CallsProcess):
@@ -22,6 +22,6 @@ class FakeAiService(CallsProcess):
 
     @property
     def stats(self) -> dict[str, Any]:
-        answer = httpx2.get(f"http://127.0.0.1:{self.port}/stats", trust_env=False, timeout=5)
+        answer = httpx2.get(f"http://127.0.0.1:{self.port}/stats", timeout=5, **PLAIN)
         stats: dict[str, Any] = answer.raise_for_status().json()
         return stats

@@ -20,18 +20,31 @@ class Fleet:
     """*apis* of ``calls serve --no-worker`` and *workers* of ``calls worker``, over the migrated *database_url*.
 
     All share ``folder/recordings``; each writes a log of its own (``api-0.log``, ``worker-1.log``). *variables* are
-    given to all, such as ``BROKER_URL`` and ``LEASE_SEC``. As a context manager it starts all and, at the end, kills
-    what still runs.
+    given to all, such as ``BROKER_URL`` and ``LEASE_SEC``; *measured* is as for ``CallsProcess``. As a context manager
+    it starts all and, at the end, kills what still runs.
     """
 
-    def __init__(self, folder: Path, database_url: str, apis: int = 1, workers: int = 2, **variables: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        apis: int = 1,
+        workers: int = 2,
+        *,
+        measured: bool = False,
+        **variables: str,
+    ) -> None:
         self.folder = folder
         self.recordings = folder / "recordings"
         self.apis = [
-            Service(folder, database_url, worker=False, log=f"api-{number}.log", **variables) for number in range(apis)
+            Service(folder, database_url, worker=False, log=f"api-{number}.log", measured=measured, **variables)
+            for number in range(apis)
         ]
         shared = {"DATABASE_URL": database_url, "RECORDINGS_DIR": str(self.recordings), **variables}
-        self.workers = [WorkerProcess(folder, f"worker-{number}.log", ("worker",), shared) for number in range(workers)]
+        self.workers = [
+            WorkerProcess(folder, f"worker-{number}.log", ("worker",), shared, measured=measured)
+            for number in range(workers)
+        ]
 
     @property
     def processes(self) -> list[CallsProcess]:

@@ -12,7 +12,7 @@ from typing import Final, Self
 from tests.servers.service import free_port
 
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
-START_LIMIT_SEC: Final = 20.0
+START_LIMIT_SEC: Final = 60.0
 
 
 class NoNginx(Exception):

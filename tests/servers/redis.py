@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
-START_LIMIT_SEC: Final = 20.0
+START_LIMIT_SEC: Final = 60.0
 PASSWORD: Final = "p@ss/word"
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -124,17 +125,17 @@ class S3Server:
     def create_bucket(self) -> str:
         """Make an empty bucket and return its name."""
         name = f"calls-{next(self._numbers)}"
-        self.client().create_bucket(Bucket=name)
+        self.client.create_bucket(Bucket=name)
         return name
 
     def keys(self, bucket: str) -> set[str]:
         """Return the keys of all objects in *bucket*, as somebody else than our own code lists them."""
-        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return {found["Key"] for page in pages for found in page.get("Contents", ())}
 
     def unfinished(self, bucket: str) -> set[str]:
         """Return the keys of the uploads in parts that were neither completed nor aborted."""
-        return {found["Key"] for found in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", ())}
+        return {found["Key"] for found in self.client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())}
 
     def settings(self, bucket: str) -> dict[str, str]:
         """Return the variables that lead a service to *bucket*."""
@@ -153,8 +154,9 @@ class S3Server:
         )
         return replace(place, **changed)
 
+    @cached_property
     def client(self) -> Any:
-        """Return Amazon's own client of this server."""
+        """Amazon's own client of this server. Made once: it reads the description of the whole protocol."""
         return botocore.session.Session().create_client(
             "s3",
             region_name=REGION,
@@ -166,7 +168,7 @@ class S3Server:
 
     def _is_ready(self) -> bool:
         """Whether an object can be stored: the parts of the server find each other some time after it answers."""
-        client = self.client()
+        client = self.client
         try:
             if not any(bucket["Name"] == "ready" for bucket in client.list_buckets()["Buckets"]):
                 client.create_bucket(Bucket="ready")

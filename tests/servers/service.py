@@ -2,18 +2,21 @@
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
 from tests.servers.process import CallsProcess, ServiceDied
 
-__all__ = ["Service", "ServiceDied"]
+__all__ = ["PLAIN", "Service", "ServiceDied"]
+
+# Reading the machine's certificates takes longer than most requests, and nobody here speaks TLS.
+PLAIN: Final[dict[str, Any]] = {"trust_env": False, "verify": False}
 
 
 class Service(CallsProcess):
     """``calls serve`` over one folder and one database; *worker* is whether it processes recordings too. *port* 0
-    takes a free one.
+    takes a free one. *measured* is as for ``CallsProcess``.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class Service(CallsProcess):
         worker: bool = True,
         log: str = "service.log",
         port: int = 0,
+        measured: bool = False,
         **variables: str,
     ) -> None:
         self.recordings = folder / "recordings"
@@ -38,16 +42,17 @@ class Service(CallsProcess):
                 "RECORDINGS_DIR": str(self.recordings),
                 **variables,
             },
+            measured=measured,
         )
 
     def _is_ready(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/health/ready", trust_env=False, timeout=5).is_success
+            return httpx2.get(f"{self.url}/health/ready", timeout=5, **PLAIN).is_success
         except httpx2.TransportError:
             return False
 
     def client(self, **options: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, trust_env=False, timeout=30, **options)
+        return httpx2.Client(base_url=self.url, timeout=30, **PLAIN, **options)
 
     def files(self) -> set[str]:
         """Return every file below the recordings folder, by its path within it."""
