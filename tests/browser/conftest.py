@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from calls_app.checks import sample_recording
 from tests.browser.seeing import SCREENSHOTS
@@ -14,7 +14,9 @@ from tests.servers.chromium import chromium_program
 from tests.servers.fake_ai import FakeAiService
 from tests.servers.service import Service
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = 15_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

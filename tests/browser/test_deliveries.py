@@ -41,7 +41,7 @@ def test_sent_by_hand(service: Service, opened: Callable[..., Page]) -> None:
     sent = page.get_by_role("listitem").filter(has_text="Waiting").filter(has_text="next try")
     expect(sent).to_have_count(1)
     sent.get_by_role("button").first.click()
-    expect(sent.get_by_text("no answer")).to_be_visible(timeout=20_000)
+    expect(sent.get_by_text("no answer")).to_be_visible(timeout=60_000)
     page.screenshot(path=SCREENSHOTS / "deliveries.png")
     assert barriers(page) == []
 

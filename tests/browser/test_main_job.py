@@ -24,7 +24,7 @@ def test_a_dropped_recording_is_heard(page: Page, recording: Path) -> None:
     expect(page.get_by_label("Receiver")).to_have_value("205")
     expect(page.get_by_label("Started")).to_have_value(re.compile("2026-11-20T10:15"))
     page.get_by_role("button", name="Upload one").click()
-    expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=60_000)
     page.get_by_role("link", name="Open the call").click()
 
     expect(page.get_by_role("heading", name="79001112233")).to_be_visible()
@@ -50,7 +50,7 @@ def test_what_is_refused_is_told(service: Service, opened: Callable[..., Page]) 
         drop(page, [("111-222.wav", b"this is no audio at all"), ("333-444.exe", b"MZ")])
     expect(page.get_by_text("2 files were on the list already").first).to_be_visible()
     page.get_by_role("button", name="Upload 2").click()
-    expect(page.get_by_text("Failed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Failed")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("not audio")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text="exe")).to_be_visible()
 
@@ -90,7 +90,7 @@ def test_a_cut_upload_goes_on(service: Service, opened: Callable[..., Page], rec
         # Slowly, for a reset drops what the service has not read yet.
         proxy.change(Weather(up=200_000, slow=400_000, once=True))
         page.get_by_role("button", name="Upload one").click()
-        expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("listitem").get_by_text("Ready")).to_be_visible(timeout=60_000)
         page.context.close()
     assert proxy.resets == 1
     assert [method for method, _ in sent].count("POST") == 1

@@ -23,7 +23,7 @@ def test_a_worker_that_dies_over_an_archive_costs_only_time(tmp_path: Path, beep
         service.wait_until_dead()
         service.start()
         with service.client() as client:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while client.get(where).json()["state"] != "done" and time.monotonic() < deadline:
                 time.sleep(0.1)
             found = zipfile.ZipFile(io.BytesIO(client.get(f"{where}/download").content))

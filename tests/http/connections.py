@@ -38,7 +38,7 @@ class Connection:
         await self.send("\r\n".join([*lines, "", ""]).encode())
 
     async def answer(self) -> Answer:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             status, *lines = head.strip().split("\r\n")
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -46,7 +46,7 @@ class Connection:
         return Answer(int(status.split()[1]), headers, body)
 
     async def is_closed_by_server(self) -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             try:
                 return await self.reader.read() == b""
             except ConnectionResetError:
@@ -87,6 +87,6 @@ async def serving(memory: MemoryService, http: str) -> AsyncIterator[Connect]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the server does by itself and tells nobody."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)

@@ -140,7 +140,7 @@ async def test_a_database_that_hangs_hangs_no_scrape(monkeypatch: pytest.MonkeyP
         found = await values(scrape)
         assert found["calls_scrape_errors_total"] == errors
         assert 'calls_jobs{state="queued"}' not in found
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert queue.asked == 1
     queue.answers.set()
     assert (await values(scrape))['calls_jobs{state="queued"}'] == 3

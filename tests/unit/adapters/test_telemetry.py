@@ -226,8 +226,8 @@ def test_a_collector_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch)
                 pass
         told = time.monotonic() - began
         tracing.close()
-        assert time.monotonic() - began - told < 2
-        assert told < 2
+        assert time.monotonic() - began - told < 8
+        assert told < 8
     for thread in threading.enumerate():
         if thread.name.startswith("OtelBatch"):
             thread.join(10)
