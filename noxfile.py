@@ -18,6 +18,8 @@ PARALLEL = ("-n", str(min((os.cpu_count() or 1) + 1, 8)), "--dist", "worksteal")
 
 # What does not start servers or processes by the dozen: enough to tell a version of Python or of a library that fails.
 QUICK_TESTS = ("tests/unit", "tests/contracts", "tests/http")
+# Many examples of what other tests show by a few are about our rules, not about what is below them.
+ONCE = "not thorough"
 
 
 @nox.session
@@ -33,7 +35,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Strict types of all that is shipped."""
     session.install(".", "--group", "types")
-    session.run("mypy", *session.posargs)
+    session.run("mypy", *session.posargs, env=_mypy_cache(session))
 
 
 @nox.session
@@ -70,7 +72,7 @@ def plugins(session: nox.Session, plugin: str) -> None:
     folder = Path("plugins", plugin)
     groups = ("tests", "types", f"{folder}/pyproject.toml:tests")
     _install(session, ".", f"./{folder}", *(word for group in groups for word in ("--group", group)))
-    session.run("mypy", f"{folder}/src")
+    session.run("mypy", f"{folder}/src", env=_mypy_cache(session))
     session.run("pytest", f"{folder}/tests", *session.posargs)
 
 
@@ -93,22 +95,30 @@ def tests(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """The quick tests without servers, with each other Python that we support and this machine has.
 
-    ``tests`` runs all of them with the present one, and ``lowest`` the quick ones with the oldest drivers.
+    ``tests`` runs all of them with the present one, and ``lowest`` those that reach for the oldest drivers. What
+    another Python breaks is seen by one example: thorough tests run once.
     """
     if session.python == f"{sys.version_info.major}.{sys.version_info.minor}":
         session.skip("the session tests runs with this one")
     _install(session, ".", "--group", "tests")
-    session.run("pytest", *PARALLEL, "-m", "not requires", *(session.posargs or _existing(QUICK_TESTS)))
+    session.run("pytest", *PARALLEL, "-m", f"not requires and {ONCE}", *(session.posargs or _existing(QUICK_TESTS)))
 
 
 @nox.session(default=False)
 def lowest(session: nox.Session) -> None:
-    """The quick tests, with the lowest versions that pyproject.toml admits of what we import."""
+    """What reaches for a library, with the lowest versions that pyproject.toml admits of what we import.
+
+    Each driver talks to its real server in ``tests/contracts``; Litestar, msgspec, multipart and uvicorn serve
+    ``tests/http``; and ``tests/unit`` has decoders, clients, settings, tracing and metrics. Left out is what reaches
+    none: ``tests/unit/core``, which imports the standard library, the contracts of the adapters in memory, and thorough
+    tests, which run once.
+    """
     session.install("uv")
     _install(session)
     session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", ".")
     session.run("uv", "pip", "install", "--quiet", ".", "--group", "tests")
-    session.run("pytest", *PARALLEL, *(session.posargs or _existing(QUICK_TESTS)))
+    reaching = ("--ignore=tests/unit/core", "-k", "not [memory", "-m", ONCE)
+    session.run("pytest", *PARALLEL, *(session.posargs or (*reaching, *_existing(QUICK_TESTS))))
 
 
 @nox.session(default=False)
@@ -139,6 +149,11 @@ def _install(session: nox.Session, *what: str) -> None:
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     if what:
         session.install(*what)
+
+
+def _mypy_cache(session: nox.Session) -> dict[str, str]:
+    """A cache of its own: sessions run side by side, and each sees other packages."""
+    return {"MYPY_CACHE_DIR": session.create_tmp()}
 
 
 def _existing(folders: tuple[str, ...]) -> list[str]:

@@ -239,6 +239,7 @@ def machine(database_url: str | None) -> Iterator[type[Keys]]:
         yield type("KeysOfOne", (Keys,), {"world": world, "run": staticmethod(run)})
 
 
+@pytest.mark.thorough
 def test_any_order_of_requests_answers_once(machine: type[Keys]) -> None:
     """Claims, answers, renewals, releases and sleeps in any order keep to the model."""
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30))

@@ -209,6 +209,7 @@ class LeaseMachine(RuleBasedStateMachine):
         return await calls.get(known.call.id), await calls.recording(known.call.id), await self.world.jobs.depth()
 
 
+@pytest.mark.thorough
 def test_leases_hold_whatever_happens(database_url: str | None) -> None:
     """At most one worker holds a job, what a fenced one writes changes nothing, attempts are bounded, all jobs end."""
     with standing_world(database_url) as (world, run):

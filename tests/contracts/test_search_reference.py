@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,6 +173,7 @@ async def check_statistics(world: World, expected: Sequence[Call], wanted: CallF
     )
 
 
+@pytest.mark.thorough
 def test_search_agrees_with_the_reference(database_url: str | None) -> None:
     """Pages joined by cursor are exactly the fitting calls, in order; offsets, totals and statistics agree."""
     examples = 150 if database_url is None else 40

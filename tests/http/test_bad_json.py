@@ -137,6 +137,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@pytest.mark.thorough
 def test_whatever_is_sent_is_stored_or_refused() -> None:
     """Any fields on top of a good call give 201 or 422, and what was stored can be listed and exported."""
     memory = MemoryService()

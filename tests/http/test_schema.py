@@ -75,6 +75,7 @@ def base_url() -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.thorough
 @schema.parametrize()
 @settings(max_examples=50, derandomize=True)
 def test_operations_keep_to_the_document(case: schemathesis.Case, base_url: str) -> None:

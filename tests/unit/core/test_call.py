@@ -111,7 +111,7 @@ class CallLife(RuleBasedStateMachine):
         assert self.call.version == len(self.path) - 1
 
 
-TestCallLife = CallLife.TestCase
+TestCallLife = pytest.mark.thorough(CallLife.TestCase)
 
 
 def test_times_come_out_in_utc() -> None:

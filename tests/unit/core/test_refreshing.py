@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -90,4 +91,4 @@ class Refreshing(RuleBasedStateMachine):
 
 
 Refreshing.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-TestRefreshing = Refreshing.TestCase
+TestRefreshing = pytest.mark.thorough(Refreshing.TestCase)

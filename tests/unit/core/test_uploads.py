@@ -131,6 +131,7 @@ class Uploading(RuleBasedStateMachine):
         assert set(self.here.storage.files) - used <= set(self.here.database.holds)
 
 
+@pytest.mark.thorough
 def test_breaks_and_repetitions_in_any_order(scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing confirmed is lost, nothing is stored twice, and no byte is left that nobody knows of."""
     monkeypatch.setattr(resume_upload, "PART", 8)
