@@ -54,11 +54,16 @@ Sitting: TypeAlias = tuple[Actor, Action, str]
 """Who does what, on which path."""
 
 
+QUOTED: Final = "quoted"
+"""What the state of a request has when its answer holds what was said."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One row of ``access.toml``, which says what its fields mean."""
 
     may: frozenset[str]
     recorded: Action | None = None
+    when_quoted: bool = False
     linked: bool = False
 
 
@@ -107,13 +112,17 @@ class Gate(ASGIMiddleware):
             return
         rule = self._rules[handler.handler_name]
         scope["user"] = await _admitted(request, rule)
-        is_recorded = rule.recorded is not None and request.method != HttpMethod.HEAD
+
+        def is_recorded() -> bool:
+            is_told = rule.recorded is not None and request.method != HttpMethod.HEAD
+            return is_told and (not rule.when_quoted or QUOTED in scope["state"])
+
         clock = asyncio.get_running_loop().time
         looked_at = clock()
 
         async def watched_send(message: Message) -> None:
             nonlocal looked_at
-            if message["type"] == "http.response.start" and is_recorded and message["status"] in SUCCESSES:
+            if message["type"] == "http.response.start" and is_recorded() and message["status"] in SUCCESSES:
                 # Before the first byte leaves: what cannot be recorded is not handed out.
                 await self._record(request, rule, _location(message))
             elif message["type"] == "http.response.body" and clock() - looked_at > LOOK_AGAIN_SEC:

@@ -85,7 +85,7 @@ async def stream_events(
     position = next((place for place in asked if place is not None), None)
     if position is None:
         position = await read.latest()
-    await read.require_kept(position)
+    await read.require_followed(position)
     return StreamedResponse(
         _lent(messages(follow(position), request.app.state[STREAMING])),
         media_type="text/event-stream",

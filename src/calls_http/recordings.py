@@ -17,6 +17,7 @@ from calls_core.recording import CallId, Recording
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.read_calls import GetRecording
 from calls_http import wire
+from calls_http.access import QUOTED
 from calls_http.digests import announced_sha256
 from calls_http.documentation import BINARY, READS_BODY, operation, problems
 from calls_http.filenames import filename_in
@@ -107,7 +108,10 @@ async def get_recording(
 ) -> wire.Recording:
     """Whoever may not hear the original gets what is redacted: no facts, no words, and the size and digest of the audio
     that they may hear."""
-    return wire.Recording.of(await find(CallId(call_id), hearing.of(request.user)))
+    recording = await find(CallId(call_id), hearing.of(request.user))
+    if recording.transcript is not None:
+        request.scope["state"][QUOTED] = True
+    return wire.Recording.of(recording)
 
 
 @get(

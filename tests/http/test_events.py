@@ -103,6 +103,14 @@ async def test_an_idle_stream_says_that_it_lives() -> None:
     assert [piece async for piece in stream] == []
 
 
+@pytest.mark.parametrize("path", ["/events", "/events/stream"])
+async def test_a_cursor_that_was_never_given_is_told_so(client: Client, memory: MemoryService, path: str) -> None:
+    """As after a backup was restored: whoever read further than it goes would miss events without knowing."""
+    await processed(client, memory)
+    last = int((await client.get("/events")).json()["next_cursor"])
+    assert [(await client.get(path, params={"after": str(last + n)})).status_code for n in (0, 1)] == [200, 410]
+
+
 async def test_a_cursor_older_than_what_is_kept_is_told_so(client: Client, memory: MemoryService) -> None:
     """Nobody misses events without knowing; without a cursor, the feed begins with what is there."""
     await processed(client, memory)

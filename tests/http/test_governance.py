@@ -144,6 +144,21 @@ async def test_a_number_is_erased_with_a_receipt(client: Client, memory: MemoryS
     assert kept.number is None
 
 
+async def test_reading_what_was_said_is_recorded(client: Client, memory: MemoryService) -> None:
+    """Wherever it stands in an answer, once while somebody reads; a recording without words is not told of."""
+    call = await recorded(client, memory)
+    silent = await register(client)
+    await client.post(f"/calls/{silent['id']}/recording", files={"file": ("a.wav", b"RIFF")})
+    for path in ("recording", "recording", "vcon"):
+        await client.get(f"/calls/{call['id']}/{path}")
+    await client.get(f"/calls/{silent['id']}/recording")
+    entries = (await client.get("/audit")).json()["items"]
+    assert [(e["action"], e["call_id"]) for e in entries] == [
+        ("calls.exported", call["id"]),
+        ("transcript.read", call["id"]),
+    ]
+
+
 async def test_an_erasure_goes_on_where_it_was_cut_off(client: Client, memory: MemoryService) -> None:
     """Death after a call is gone and before the receipt says so: the line is there, and is told right afterwards."""
     calls = [await recorded(client, memory, caller="+7900") for _ in range(2)]

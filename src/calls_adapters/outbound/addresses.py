@@ -11,17 +11,18 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = IPv6Network("::/96")
+_GIVEN_OUT: Final = IPv6Network("2000::/3")
+"""All IPv6 addresses of public hosts there are: outside, there are only more ways to write other ones, such as IPv4
+translated by RFC 2765, and what nobody has been given yet."""
+
 _NEVER: Final[tuple[Network, ...]] = tuple(
     ipaddress.ip_network(text)
     for text in (
         "192.0.0.0/24",
         "192.88.99.0/24",
         "240.0.0.0/4",
-        "fec0::/10",
-        "64:ff9b:1::/48",
         "2001::/23",
         "5f00::/16",
-        "ff00::/8",
     )
 )
 """Ranges that ``is_global`` calls global in some releases of Python 3.11, although no public host lives there."""
@@ -52,6 +53,8 @@ class AddressPolicy:
         if any(real.version == network.version and real in network for network in self.allow):
             return True
         if any(real.version == network.version and real in network for network in _NEVER):
+            return False
+        if isinstance(real, IPv6Address) and real not in _GIVEN_OUT:
             return False
         return real.is_global and not real.is_multicast
 

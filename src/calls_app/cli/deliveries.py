@@ -116,7 +116,7 @@ def events(
             position = after
             if position is None:
                 position = await (read.latest() if follow else read.first())
-            await read.require_kept(position)
+            await read.require_followed(position)
             if follow:
                 async for entries in (await container.get(FollowEvents))(position):
                     print_json([wire.Event.of(entry) for entry in entries])

@@ -68,15 +68,28 @@ class ReadEvents:
             EventsForgotten: some of them are gone.
         """
         entries = await self.feed.after(position, limit)
-        await self.require_kept(position)
+        await self._require_kept(position)
+        if not entries:
+            await self._require_given(position)
         return entries
 
     async def first(self) -> int:
         """Return the place after which the feed begins."""
         return await self.feed.begins_after()
 
-    async def require_kept(self, position: int) -> None:
-        """Raise ``EventsForgotten`` unless every event after *position* is kept, but for those of erased calls."""
+    async def require_followed(self, position: int) -> None:
+        """Raise ``EventsForgotten`` unless every event after *position* is there or to come, but for those of erased
+        calls."""
+        await self._require_kept(position)
+        await self._require_given(position)
+
+    async def _require_given(self, position: int) -> None:
+        """What a restored backup does not know of any more would be missed in silence."""
+        if position > await self.feed.latest():
+            msg = "this service has not told so many events; look at the calls, then read without a cursor"
+            raise EventsForgotten(msg)
+
+    async def _require_kept(self, position: int) -> None:
         if position < await self.feed.begins_after():
             msg = "events after this cursor are not kept any more; look at the calls, then read without a cursor"
             raise EventsForgotten(msg)
