@@ -127,7 +127,10 @@ class OrderingAnalyzer(Analyzer):
             AnswerAwaited: there is none yet.
         """
         if content := await audio.parts.get(order.place):
-            return told(content)
+            said = told(content)
+            if not _is_about_another(said, order):
+                return said
+            await audio.parts.keep(order.place, b"")
         async with self._http.session() as session:
             said = await (self._polled(session, order) if order.job_id else self._submitted(session, audio, order))
         if said is None:
@@ -169,7 +172,12 @@ class OrderingAnalyzer(Analyzer):
         """Return what the service says of the order, None if it knows nothing of it."""
         path = f"/jobs/{quote(order.job_id or '', safe='')}"
         status, body = await self._http.ask(session, "GET", path, accept={200, 202} | _GONE)
-        return None if status in _GONE else told(body)
+        if status in _GONE:
+            return None
+        said = told(body)
+        if _is_about_another(said, order):
+            raise AiAnswerInvalid("the AI service was asked for one job and told of another")
+        return said
 
     async def _keep(self, audio: Audio, order: Order) -> None:
         await audio.parts.keep(ORDER, msgspec.json.encode(order))
@@ -178,6 +186,11 @@ class OrderingAnalyzer(Analyzer):
         """Make room for another order; an answer to this one is not for anybody then."""
         await self._keep(audio, msgspec.structs.replace(order, made_at=0.0))
         await audio.parts.drop(order.place)
+
+
+def _is_about_another(said: Told, order: Order) -> bool:
+    """Tell whether this is what was said in another call; the ``id`` of a bare result is not that of a job."""
+    return not said.is_bare and None not in {said.job_id, order.job_id} and said.job_id != order.job_id
 
 
 def _line(text: str) -> str:

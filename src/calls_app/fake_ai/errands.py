@@ -57,6 +57,7 @@ COURIERS: Final[Mapping[str, Courier]] = MappingProxyType(
         "stale": Courier(stale=True),
         "astray": Courier(astray=True),
         "progress": Courier(first=b'{"status": "processing", "progress": 0.5}'),
+        "mixed-up": Courier(body=b'{"id": "job-0", "status": "done", "result": {"text": "of another call"}}'),
         "html": Courier(body=b"<!doctype html><p>done"),
         "cut-json": Courier(body=b'{"status": "done", "resu'),
         "list": Courier(body=b"[1, 2]"),

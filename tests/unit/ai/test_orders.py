@@ -174,6 +174,7 @@ ANSWERING: Final[Mapping[str, Ends]] = {
     "stale": Ends(polled=True, answered={401}),
     "astray": Ends(polled=True, answered={404}),
     "progress": Ends(answered={204}),
+    "mixed-up": Ends(polled=True, answered={204}),
     "html": Ends(polled=True, answered={422}),
     "cut-json": Ends(polled=True, answered={422}),
     "list": Ends(polled=True, answered={422}),
