@@ -28,9 +28,9 @@ def offered() -> Plugin:
 
 
 def test_the_example_of_the_readme(tmp_path: Path) -> None:
-    """It is read as it stands there, and finds what the README shows."""
+    """It is read as it stands there, with the mark that some editors put first, and finds what the README shows."""
     path = tmp_path / "rules.toml"
-    path.write_text(example("toml"), "utf-8")
+    path.write_text(example("toml"), "utf-8-sig")
     rules = read_rules(path)
     shown = json.loads(example("json"))
     assert len(rules) == shown["rules"] == 7

@@ -82,7 +82,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         ValueError: the file cannot be read, or a rule is wrong; the message is one line that names file, rule and key.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
