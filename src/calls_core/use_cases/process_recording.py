@@ -61,10 +61,15 @@ _log = logging.getLogger("calls.process")
 
 @dataclass(slots=True)
 class _Attempt:
-    """How far one claim has come. *fresh* findings are not stored yet; *postponed* steps wait for another attempt."""
+    """How far one claim has come. *fresh* findings are not stored yet; *postponed* steps wait for another attempt.
+
+    *path* is the audio once it is *borrowed*, which is when somebody asks for it.
+    """
 
     claim: Claim
     recording: Recording
+    borrowed: AsyncExitStack
+    path: Path | None = None
     fresh: set[str] = field(default_factory=set)
     postponed: dict[str, Retry] = field(default_factory=dict)
 
@@ -151,10 +156,10 @@ class ProcessRecording:
         recording = await self._recording(claim, call)
         if recording is None:
             return str(CallStatus.FAILED)
-        attempt = _Attempt(claim, recording)
+        attempt = _Attempt(claim, recording, AsyncExitStack())
         try:
-            async with AsyncExitStack() as borrowed:
-                await self._run_steps(attempt, borrowed)
+            async with attempt.borrowed:
+                await self._run_steps(attempt)
         except RecordingNotFound:
             lost = RecordingLost(
                 f"the audio of call {call.id} is not in the storage any more; restore it and reprocess"
@@ -201,18 +206,14 @@ class ProcessRecording:
         self.telemetry.upload_ended("accepted", recording.size_bytes)
         return recording
 
-    async def _run_steps(self, attempt: _Attempt, borrowed: AsyncExitStack) -> None:
-        path: Path | None = None
+    async def _run_steps(self, attempt: _Attempt) -> None:
         while step := attempt.recording.next_step(attempt.postponed):
             if attempt.fresh:
                 await self._save(attempt)
-            if path is None and self.analyzers.reads_audio(step.analyzer):
-                stored = attempt.recording
-                copy = self.storage.local_copy(stored.storage_key, stored.size_bytes)
-                path = await borrowed.enter_async_context(copy)
-                faultpoint("worker.audio_opened")
+            if self.analyzers.reads_audio(step.analyzer):
+                await self._audio(attempt)
             attempt.recording = attempt.recording.begin(step.analyzer, self.clock())
-            outcome = await self._told(attempt, step, path or NO_FILE)
+            outcome = await self._told(attempt, step)
             now = self.clock()
             match outcome:
                 case Failed(reason):
@@ -228,16 +229,24 @@ class ProcessRecording:
             attempt.fresh.add(step.analyzer)
             faultpoint("worker.step_done")
 
-    async def _told(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
+    async def _audio(self, attempt: _Attempt) -> Path:
+        if attempt.path is None:
+            stored = attempt.recording
+            copy = self.storage.local_copy(stored.storage_key, stored.size_bytes)
+            attempt.path = await attempt.borrowed.enter_async_context(copy)
+            faultpoint("worker.audio_opened")
+        return attempt.path
+
+    async def _told(self, attempt: _Attempt, step: Step) -> Outcome:
         """Run the step, measured and traced."""
         name, began = step.analyzer, time.monotonic()
         told: StepOutcome = "interrupted"
         facts: dict[str, Fact] = {"call_id": str(attempt.recording.call_id), "attempt": step.attempts + 1}
         with self.telemetry.span(f"step {name}", analyzer=name, **facts) as span:
             try:
-                outcome = await self._shown_while_running(attempt, step, path)
+                outcome = await self._shown_while_running(attempt, step)
                 if isinstance(outcome, Redaction):
-                    outcome = await self._with_copy(attempt, outcome, path)
+                    outcome = await self._with_copy(attempt, outcome)
                 match outcome:
                     case Failed(reason):
                         told = "failed"
@@ -252,8 +261,12 @@ class ProcessRecording:
                 span.tell(outcome=told)
                 self.telemetry.step_ended(name, told, time.monotonic() - began)
 
-    async def _with_copy(self, attempt: _Attempt, redaction: Redaction, path: Path) -> Outcome:
-        """Return the redaction once its audio is stored: until both are there, nobody is shown either."""
+    async def _with_copy(self, attempt: _Attempt, redaction: Redaction) -> Outcome:
+        """Return the redaction once its audio is stored: until both are there, nobody is shown either.
+
+        The analyzer may have read transcripts only, so that the audio is not borrowed yet.
+        """
+        path = await self._audio(attempt) if redaction.spans else NO_FILE
         make_copy = MakeRedactedCopy(self.jobs, self.receive, self.run_step.decoder)
         try:
             attempt.recording = await make_copy(attempt.claim, attempt.recording, path, redaction)
@@ -263,12 +276,19 @@ class ProcessRecording:
             return Retry(error.reason, outage=isinstance(error, Unavailable))
         return redaction
 
-    async def _shown_while_running(self, attempt: _Attempt, step: Step, path: Path) -> Outcome:
+    async def _shown_while_running(self, attempt: _Attempt, step: Step) -> Outcome:
         """Run the step; store that it runs only when it takes long enough for anybody to see."""
         recording = attempt.recording
         parts = _ClaimedParts(self.parts, attempt.claim, recording.id, step.analyzer)
         run = asyncio.create_task(
-            self.run_step(step, path, recording.filename, recording.findings, parts=parts, outside=self.link(recording))
+            self.run_step(
+                step,
+                attempt.path or NO_FILE,
+                recording.filename,
+                recording.findings,
+                parts=parts,
+                outside=self.link(recording),
+            )
         )
         try:
             _, pending = await asyncio.wait({run}, timeout=SHOW_RUNNING_AFTER.total_seconds())

@@ -5,6 +5,7 @@ import wave
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,11 @@ class Redacts(Scripted):
 
     async def analyze(self, audio: Audio) -> Finding:
         return Redaction(transcript=Transcript(text="***"), spans=self.spans)
+
+
+@dataclass
+class ReadsNoAudio(Redacts):
+    reads_audio: bool = False
 
 
 def span(start_sec: float, end_sec: float) -> MutedSpan:
@@ -82,6 +88,22 @@ async def test_the_copy_is_silent_there_and_the_same_elsewhere(rate: int) -> Non
         assert kept[2 * RATE + 41 : 31_160] == before[2 * RATE + 41 : 31_160]
     assert not scene.database.holds
     assert recording_for(recording, Hears.REDACTED).storage_key == copy.storage_key
+
+
+async def test_who_reads_transcripts_only_gets_a_copy_too() -> None:
+    """As when the answer of an AI service came while nobody worked, or when this step alone runs again."""
+
+    class Opening(FakeDecoder):
+        def decode(self, path: Path, filename: str, *, sample_rate_hz: int | None = None) -> Any:
+            path.read_bytes()
+            return super().decode(path, filename, sample_rate_hz=sample_rate_hz)
+
+    scene = Scene(ReadsNoAudio(spans=(span(0.1, 0.2),)))
+    object.__setattr__(scene.process, "run_step", RunStep(scene.analyzers, Opening(tone(1.0))))
+    call = await scene.uploaded()
+    await scene.process("worker")
+    assert (await scene.calls.get(call.id)).status is CallStatus.READY
+    assert (await scene.calls.recording(call.id)).redacted_copy is not None
 
 
 async def test_nothing_to_mute_needs_no_copy() -> None:
