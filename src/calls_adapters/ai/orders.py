@@ -127,9 +127,9 @@ class OrderingAnalyzer(Analyzer):
             AnswerAwaited: there is none yet.
         """
         if content := await audio.parts.get(order.place):
-            said = told(content)
-            if not _is_about_another(said, order):
-                return said
+            brought = told(content)
+            if not _is_about_another(brought, order):
+                return brought
             await audio.parts.keep(order.place, b"")
         async with self._http.session() as session:
             said = await (self._polled(session, order) if order.job_id else self._submitted(session, audio, order))
