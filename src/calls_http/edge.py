@@ -118,15 +118,16 @@ class _Exchange:
     async def _start(self, message: Message) -> None:
         assert message["type"] == "http.response.start"  # noqa: S101 (for the type checker)
         self.status = message["status"]
+        headers = [*message["headers"], (b"x-request-id", self.request_id), (b"x-content-type-options", b"nosniff")]
+        if self._body_ended:
+            await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
+            return
         waits_for_leave = self.headers.get(b"expect", b"").lower() == b"100-continue" and not self._touched
         will_come = not waits_for_leave and self.status != HTTPStatus.REQUEST_TIMEOUT
-        if not self._body_ended and will_come and 0 < self._declared_length() <= SMALL_BODY:
+        if will_come and 0 < self._declared_length() <= SMALL_BODY:
             await self._drop_rest(SMALL_BODY, 1.0)
-        headers = [
-            (name, value) for name, value in message["headers"] if self._body_ended or name.lower() != b"connection"
-        ]
-        headers += [(b"x-request-id", self.request_id), (b"x-content-type-options", b"nosniff")]
         if not self._body_ended:
+            headers = [(name, value) for name, value in headers if name.lower() != b"connection"]
             headers.append((b"connection", b"close"))
             self._lingers = will_come
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})

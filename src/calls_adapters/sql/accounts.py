@@ -4,22 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.account_tables import api_keys, sessions, users
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.standing import Row, Standing
 from calls_core.accounts import ApiKey, ApiKeyId, Role, Scope, Session, SessionId, User, UserId
 from calls_core.errors import ApiKeyNotFound, LastAdmin, UsernameTaken, UserNotFound
 from calls_core.ports import ApiKeys, Users
 
-# Asked at every request, so put together once.
-_SESSION: Final = (
+# One of the two is asked at every request.
+_SESSION: Final = Standing(
     select(*(column.label(f"session_{column.name}") for column in sessions.c), *users.c)
     .join_from(sessions, users)
     .where(sessions.c.id == bindparam("wanted"))
 )
-_BY_SECRET: Final = select(api_keys).where(api_keys.c.secret_sha256 == bindparam("wanted"))
+_BY_SECRET: Final = Standing(select(api_keys).where(api_keys.c.secret_sha256 == bindparam("wanted")))
 _ACTING_ADMINS: Final = (
     select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.enabled).order_by(users.c.id).with_for_update()
 )
@@ -87,9 +88,8 @@ class SqlUsers(Users):
             await connection.execute(insert(sessions).values(_session_row(session)))
 
     async def session(self, session_id: SessionId) -> tuple[Session, User] | None:
-        async with self._database.one() as connection:
-            row = (await connection.execute(_SESSION, {"wanted": session_id})).mappings().one_or_none()
-        return (_session(row), _user(row)) if row else None
+        rows = await self._database.rows(_SESSION, {"wanted": session_id})
+        return (_session(rows[0]), _user(rows[0])) if rows else None
 
     async def refresh(self, session: Session) -> bool:
         as_read = (sessions.c.id == session.id) & (sessions.c.generation == session.generation - 1)
@@ -116,9 +116,8 @@ class SqlApiKeys(ApiKeys):
             await connection.execute(insert(api_keys).values(_key_row(key)))
 
     async def by_secret(self, secret_sha256: str) -> ApiKey | None:
-        async with self._database.one() as connection:
-            row = (await connection.execute(_BY_SECRET, {"wanted": secret_sha256})).mappings().one_or_none()
-        return _key(row) if row else None
+        rows = await self._database.rows(_BY_SECRET, {"wanted": secret_sha256})
+        return _key(rows[0]) if rows else None
 
     async def all(self) -> Sequence[ApiKey]:
         async with self._database.one() as connection:
@@ -159,7 +158,7 @@ def _user_row(user: User) -> dict[str, Any]:
     }
 
 
-def _user(row: RowMapping) -> User:
+def _user(row: Row) -> User:
     return User(
         id=UserId(row["id"]),
         username=row["username"],
@@ -181,7 +180,7 @@ def _session_row(session: Session) -> dict[str, Any]:
     }
 
 
-def _session(row: RowMapping) -> Session:
+def _session(row: Row) -> Session:
     return Session(
         id=SessionId(row["session_id"]),
         user_id=UserId(row["session_user_id"]),
@@ -205,7 +204,7 @@ def _key_row(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def _key(row: RowMapping) -> ApiKey:
+def _key(row: Row) -> ApiKey:
     return ApiKey(
         id=ApiKeyId(row["id"]),
         name=row["name"],

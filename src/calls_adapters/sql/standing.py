@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy import Dialect, RowMapping, Select
+from sqlalchemy import ARRAY, Dialect, RowMapping, Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -23,7 +23,7 @@ class Standing:
     """A statement whose text stays and whose values change.
 
     SQLAlchemy's execution takes several times the processor time of the driver's: it looks for the text by a key made
-    of the whole statement. Here the text is looked for once; values and columns pass the same types as there.
+    of the whole statement. Here the text is looked for once, and only our own types stand before the driver.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
@@ -50,8 +50,7 @@ class _Sent:
         compiled = statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 (for the type checker)
         in_order = compiled.positiontup or ()
-        names = [(name, _impl(compiled.binds[name].type, dialect).bind_processor(dialect)) for name in in_order]
-        # The driver makes what PostgreSQL has; only our own types make something else of it.
+        names = [(name, _given_to(compiled.binds[name].type, dialect)) for name in in_order]
         ours = [column for column in statement.selected_columns if isinstance(column.type, TypeDecorator)]
         made = [(str(column.key), _impl(column.type, dialect).result_processor(dialect, None)) for column in ours]
         fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
@@ -96,6 +95,12 @@ async def ask_driver(engine: AsyncEngine, standing: Standing, values: Mapping[st
     except asyncpg.UniqueViolationError as error:
         raise Taken from error
     return [sent.row(record) for record in records]
+
+
+def _given_to(kind: TypeEngine[Any], dialect: Dialect) -> Convert:
+    """Return what makes a value fit for the driver, which takes what PostgreSQL has: only our own types need it."""
+    is_ours = isinstance(kind.item_type if isinstance(kind, ARRAY) else kind, TypeDecorator)
+    return _impl(kind, dialect).bind_processor(dialect) if is_ours else None
 
 
 def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

@@ -66,6 +66,7 @@ class PrometheusTelemetry(Telemetry):
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
+        self._kept_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._in_progress = Gauge(
             "calls_http_requests_in_progress", "Requests that are being answered now.", registry=registry
         )
@@ -127,17 +128,24 @@ class PrometheusTelemetry(Telemetry):
     def request(self, method: str, traceparent: str | None, *, traced: bool) -> Iterator[Exchange]:
         method = method if method in METHODS else OTHER
         began = time.perf_counter()
-        with (
-            self._in_progress.track_inprogress(),
-            self._tracing.request(method, traceparent) if traced else NOTHING as span,
-        ):
+        with self._tracing.request(method, traceparent) if traced else NOTHING as span:
+            self._in_progress.inc()
             exchange = _Counted(span)
             try:
                 yield exchange
             finally:
-                route = exchange.route or NO_ROUTE
-                self._requests.labels(method, route, str(exchange.status)).inc()
-                self._request_seconds.labels(method, route).observe(time.perf_counter() - began)
+                self._in_progress.dec()
+                requests, seconds = self._series(method, exchange.route or NO_ROUTE, exchange.status)
+                requests.inc()
+                seconds.observe(time.perf_counter() - began)
+
+    def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Return what counts such requests; there are as few as there are routes."""
+        key = method, route, status
+        if key not in self._kept_series:
+            requests = self._requests.labels(method, route, str(status))
+            self._kept_series[key] = requests, self._request_seconds.labels(method, route)
+        return self._kept_series[key]
 
     def upload_ended(self, outcome: UploadOutcome, size_bytes: int = 0) -> None:
         self._uploads.labels(outcome).inc()
