@@ -18,8 +18,9 @@ from calls_adapters.sql.claims import (
     running,
 )
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.delivery_rows import attempt_from, attempt_row, delivery_from, destination_from
 from calls_adapters.sql.fanning import delivery_row, fitting, insert_deliveries
-from calls_adapters.sql.rows import attempt_from, attempt_row, delivery_from, destination_from, event_from
+from calls_adapters.sql.rows import event_from
 from calls_adapters.sql.tables import attempts, deliveries, destinations, events
 from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryFilter, DeliveryId, DeliveryState, Ending
 from calls_core.destination import Destination

@@ -1,4 +1,4 @@
-"""Between the core's values and rows: two functions for each."""
+"""Between calls, recordings, jobs or events and their rows: two functions for each."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +9,9 @@ from sqlalchemy import RowMapping
 
 from calls_adapters.sql.standing import Row
 from calls_core.call import Call, CallDetails, CallStatus, Direction, LegalHold
-from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryId, DeliveryState
-from calls_core.destination import DeliveryMode, Destination, DestinationDetails, DestinationKind
 from calls_core.errors import AnalyzerCrashed, Reason
 from calls_core.events import DestinationId, Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Redaction, Signal, Transcript
-from calls_core.form import FormRules
 from calls_core.job import Claim, Job, JobId, PullSource
 from calls_core.recording import CallId, Recording, RecordingId, Step, StepStatus, StoredCopy
 
@@ -38,8 +35,8 @@ def call_row(call: Call) -> dict[str, Any]:
         "external_id": details.external_id,
         "direction": details.direction.value if details.direction else None,
         "agent": details.agent,
-        "tags": _json(details.tags),
-        "metadata": _json(details.metadata),
+        "tags": as_json(details.tags),
+        "metadata": as_json(details.metadata),
         "created_at": call.created_at,
         "hold_reason": None,
         "hold_since": None,
@@ -56,7 +53,7 @@ def call_changes(call: Call) -> dict[str, Any]:
         "silence_sec": call.silence_sec,
         "failure_code": call.failure.code if call.failure else None,
         "failure_detail": storable(call.failure.detail) if call.failure else None,
-        "found_tags": _json(call.found_tags) if call.found_tags else None,
+        "found_tags": as_json(call.found_tags) if call.found_tags else None,
         "version": call.version,
         "updated_at": call.updated_at,
     }
@@ -80,7 +77,7 @@ def call_from(row: Row) -> Call:
         status=CallStatus(row["status"]),
         duration_sec=row["duration_sec"],
         silence_sec=row["silence_sec"],
-        failure=_reason(row["failure_code"], row["failure_detail"]),
+        failure=reason_from(row["failure_code"], row["failure_detail"]),
         found_tags=tuple(msgspec.json.decode(row["found_tags"])) if row["found_tags"] else (),
         version=row["version"],
         hold=_hold_from(row),
@@ -155,7 +152,7 @@ def step_rows(recording: Recording, analyzers: Iterable[str]) -> list[dict[str, 
             "analyzer": step.analyzer,
             "position": position,
             "version": step.version,
-            "after": _json(step.after),
+            "after": as_json(step.after),
             "status": step.status.value,
             "attempts": step.attempts,
             "error_code": step.error.code if step.error else None,
@@ -176,7 +173,7 @@ def _step_from(row: Row) -> Step:
         after=tuple(msgspec.json.decode(row["after"])),
         status=StepStatus(row["status"]),
         attempts=row["attempts"],
-        error=_reason(row["error_code"], row["error_detail"]),
+        error=reason_from(row["error_code"], row["error_detail"]),
         next_attempt_at=row["next_attempt_at"],
         started_at=row["step_started_at"],
         finished_at=row["finished_at"],
@@ -257,101 +254,14 @@ def event_from(row: RowMapping) -> Event:
     )
 
 
-def destination_row(destination: Destination) -> dict[str, Any]:
-    details, disabled = destination.details, destination.disabled
-    return {
-        "id": destination.id,
-        "kind": details.kind.value,
-        "url": details.url,
-        "mode": details.mode.value,
-        "event_types": _json(details.event_types),
-        "description": details.description,
-        "enabled": details.enabled,
-        "form": _json(details.form) if details.form else None,
-        "secret": destination.secret,
-        "old_secret": destination.old_secret,
-        "old_secret_until": destination.old_secret_until,
-        "disabled_code": disabled.code if disabled else None,
-        "disabled_detail": disabled.detail if disabled else None,
-        "failing_since": destination.failing_since,
-        "created_at": destination.created_at,
-        "updated_at": destination.updated_at,
-    }
-
-
-def destination_from(row: RowMapping) -> Destination:
-    return Destination(
-        id=DestinationId(row["id"]),
-        details=DestinationDetails(
-            kind=DestinationKind(row["kind"]),
-            url=row["url"],
-            mode=DeliveryMode(row["mode"]),
-            event_types=tuple(map(EventType, msgspec.json.decode(row["event_types"]))),
-            description=row["description"],
-            enabled=row["enabled"],
-            form=msgspec.json.decode(row["form"], type=FormRules) if row["form"] else None,
-        ),
-        secret=row["secret"],
-        old_secret=row["old_secret"],
-        old_secret_until=row["old_secret_until"],
-        disabled=_reason(row["disabled_code"], row["disabled_detail"]),
-        failing_since=row["failing_since"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
-
-
-def delivery_from(row: RowMapping) -> Delivery:
-    event = Event(
-        id=EventId(row["event_id"]),
-        type=EventType(row["type"]),
-        call_id=CallId(row["call_id"]) if row["call_id"] else None,
-        occurred_at=row["occurred_at"],
-        destination_id=DestinationId(row["about_id"]) if row["about_id"] else None,
-    )
-    return Delivery(
-        id=DeliveryId(row["id"]),
-        destination_id=DestinationId(row["destination_id"]),
-        event=event,
-        state=DeliveryState(row["state"]),
-        attempt=row["attempt"],
-        run_at=row["run_at"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-    )
-
-
-def attempt_row(claim: DeliveryClaim, attempt: Attempt) -> dict[str, Any]:
-    return {
-        "delivery_id": claim.delivery.id,
-        "token": claim.token,
-        "at": attempt.at,
-        "duration_ms": attempt.duration_ms,
-        "status": attempt.status,
-        "error_code": attempt.error.code if attempt.error else None,
-        "error_detail": storable(attempt.error.detail) if attempt.error else None,
-        "head": storable(attempt.head),
-    }
-
-
-def attempt_from(row: RowMapping) -> Attempt:
-    return Attempt(
-        at=row["at"],
-        duration_ms=row["duration_ms"],
-        status=row["status"],
-        error=_reason(row["error_code"], row["error_detail"]),
-        head=row["head"],
-    )
-
-
 def storable(text: str) -> str:
     """Return *text* with what no database can store, NUL and half characters, as U+FFFD: it may come from a plugin."""
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
     return msgspec.json.encode(value, enc_hook=dict).decode()
 
 
-def _reason(code: str | None, detail: str | None) -> Reason | None:
+def reason_from(code: str | None, detail: str | None) -> Reason | None:
     return Reason(code, detail or "") if code else None

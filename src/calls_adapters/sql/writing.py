@@ -10,15 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.rows import (
-    call_changes,
-    call_row,
-    event_rows,
-    finding_rows,
-    job_row,
-    recording_row,
-    step_rows,
-)
+from calls_adapters.sql.rows import call_changes, call_row, event_rows, finding_rows, job_row, recording_row, step_rows
 from calls_adapters.sql.tables import (
     call_keys,
     call_places,
