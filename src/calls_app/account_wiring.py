@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 from calls_adapters.sql.accounts import SqlApiKeys, SqlUsers
 from calls_adapters.sql.audit import SqlAuditLog
 from calls_adapters.sql.sign_in_limits import SqlSignInLimits
-from calls_app.settings import SECRET_NEEDED, Settings, SettingsError
+from calls_app.settings import Settings, SettingsError
+from calls_app.settings_checks import SECRET_NEEDED
 from calls_core.audit import SYSTEM
 from calls_core.errors import AccountsOff
 from calls_core.ports import ApiKeys, AuditLog, Clock, Passwords, SignInLimits, Tokens, Users

@@ -12,8 +12,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from calls_app.environment import load_settings, read_environment
 from calls_app.server import SHUTDOWN_SECONDS
-from calls_app.settings import NAMES, load_settings, read_environment
+from calls_app.settings import NAMES
 from calls_app.worker import GRACE
 from tests.capabilities import ROOT
 

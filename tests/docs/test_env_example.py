@@ -1,6 +1,7 @@
 import re
 
-from calls_app.settings import NAMES, Settings, load_settings
+from calls_app.environment import load_settings
+from calls_app.settings import NAMES, Settings
 from tests.capabilities import ROOT
 
 ASSIGNMENT = re.compile(r"^#([A-Z0-9_]+)=(.*)$", re.MULTILINE)

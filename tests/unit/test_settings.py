@@ -4,16 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from calls_app.settings import (
-    NAMES,
-    SECRETS,
-    Settings,
-    SettingsError,
-    load_settings,
-    plugin_variables,
-    read_environment,
-    shown,
-)
+from calls_app.environment import load_settings, plugin_variables, read_environment
+from calls_app.settings import NAMES, SECRETS, Settings, SettingsError, shown
 
 
 def test_nothing_set_is_the_embedded_default() -> None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from calls_app.settings import Settings, load_settings, plugin_variables, read_environment
+from calls_app.environment import load_settings, plugin_variables, read_environment
+from calls_app.settings import Settings
 from calls_core.audit import Action, Actor
 
 
