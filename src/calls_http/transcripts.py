@@ -1,6 +1,7 @@
 """What was said, as JSON, text or subtitles."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -33,18 +34,24 @@ def srt(cues: tuple[Segment, ...]) -> str:
     """Return SubRip subtitles."""
     return "\n".join(
         f"{number}\n{_clock(cue.start_sec, ',')} --> {_clock(cue.end_sec, ',')}\n{_one_line(cue.text, '->')}\n"
-        for number, cue in enumerate(cues, 1)
+        for number, cue in enumerate(_in_time(cues), 1)
     )
 
 
 def vtt(cues: tuple[Segment, ...]) -> str:
     """Return WebVTT subtitles (https://www.w3.org/TR/webvtt1/); a channel is shown as the voice that speaks."""
     blocks = ["WEBVTT\n"]
-    for cue in cues:
+    for cue in _in_time(cues):
         text = _one_line(cue.text, "-->").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         voice = f"<v channel {cue.channel}>" if cue.channel is not None else ""
         blocks.append(f"{_clock(cue.start_sec, '.')} --> {_clock(cue.end_sec, '.')}\n{voice}{text}\n")
     return "\n".join(blocks)
+
+
+def _in_time(cues: tuple[Segment, ...]) -> list[Segment]:
+    """Return *cues* as WebVTT demands them: in the order of time, each with an end that is after its start."""
+    lasting = (c if c.end_sec > c.start_sec else replace(c, end_sec=c.start_sec + SHORTEST_CUE_SEC) for c in cues)
+    return sorted(lasting, key=lambda cue: cue.start_sec)
 
 
 def _one_line(text: str, arrow: str) -> str:

@@ -9,9 +9,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from calls_core.findings import Facts, Transcript
+from calls_core.findings import Facts, Segment, Transcript
 from calls_core.formats import MEDIA_TYPES
 from calls_core.ports import PresignedUrl
+from calls_http.transcripts import srt, vtt
 from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, Named
 from tests.http.test_calls import CALL, register
 
@@ -288,15 +289,15 @@ async def test_a_transcript_in_every_form(client: Client, memory: MemoryService)
     assert (await client.get(path)).json()["language"] == "en"
     text = await client.get(f"{path}?format=text")
     assert (text.headers["content-type"], text.text) == ("text/plain; charset=utf-8", "Hello & welcome\nhow <are> you")
-    srt = await client.get(f"{path}?format=srt")
-    assert srt.headers["content-type"].startswith("application/x-subrip")
-    assert srt.text == (
+    subtitles = await client.get(f"{path}?format=srt")
+    assert subtitles.headers["content-type"].startswith("application/x-subrip")
+    assert subtitles.text == (
         "1\n00:00:00,000 --> 00:00:00,500\nHello & welcome\n\n"
         "2\n00:00:01,750 --> 00:00:02,500\nhow <are> you -> there\n"
     )
-    vtt = await client.get(f"{path}?format=vtt")
-    assert vtt.headers["content-type"] == "text/vtt; charset=utf-8"
-    assert vtt.text == (
+    cues = await client.get(f"{path}?format=vtt")
+    assert cues.headers["content-type"] == "text/vtt; charset=utf-8"
+    assert cues.text == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:00.500\n<v channel 0>Hello &amp; welcome\n\n"
         "00:00:01.750 --> 00:00:02.500\n<v channel 1>how &lt;are&gt; you --&gt; there\n"
     )
@@ -312,6 +313,13 @@ async def test_a_transcript_without_segments_is_one_cue() -> None:
         await memory.finish(call["id"], {"words": Transcript(text="hi")})
         answer = await client.get(f"/calls/{call['id']}/transcript?format=vtt")
         assert answer.text == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nhi\n"
+
+
+def test_cues_come_in_the_order_of_time_and_last() -> None:
+    """WebVTT demands both, and segments that a plugin has made need have neither."""
+    told = (Segment(start_sec=2, end_sec=2, text="b"), Segment(start_sec=1, end_sec=0.5, text="a"))
+    assert vtt(told) == "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\na\n\n00:00:02.000 --> 00:00:03.000\nb\n"
+    assert srt(told).startswith("1\n00:00:01,000 --> 00:00:02,000\na\n")
 
 
 async def test_with_s3_the_download_is_an_address_for_a_while(
