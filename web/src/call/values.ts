@@ -1,6 +1,6 @@
 /** Reads the values of any plugin: what a number means is in the end of its name, as the plugins' guide asks for. */
 import { number, share, span } from '@/format'
-import { i18n } from '@/i18n'
+import { i18n, nameOf } from '@/i18n'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
@@ -15,8 +15,9 @@ const KINDS: Record<string, string> = { _spans_sec: 'when', _at_sec: 'when', _sh
 
 export function reading(name: string): Reading {
   const unit = UNITS.find((ending) => name.endsWith(ending)) ?? ''
-  const bare = (unit ? name.slice(0, -unit.length) : name).replaceAll('_', ' ').trim()
-  return { name: bare.charAt(0).toUpperCase() + bare.slice(1), unit }
+  const key = unit ? name.slice(0, -unit.length) : name
+  const bare = key.replaceAll('_', ' ').trim()
+  return { name: nameOf(key) ?? bare.charAt(0).toUpperCase() + bare.slice(1), unit }
 }
 
 /** Readings of all `names`, told apart where the bare names are equal. */

@@ -138,6 +138,7 @@ export default {
     noWaveform: 'The waveform appears when the recording has been measured.',
     noMeasure: 'Its loudness could not be measured, so there is no waveform.',
     transcript: 'Transcript',
+    redacted: 'This is a copy without what not everybody may hear: silence there, and stars in the transcript.',
     noTranscript: 'No transcript.',
     noTranscriptHint: 'An AI service or a plugin makes one, where it is configured.',
     follow: 'Follow',

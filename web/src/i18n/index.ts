@@ -13,6 +13,12 @@ const translated: Record<string, string> = {}
 export const said = ({ code, detail }: { code: string; detail: string }): string =>
   (i18n.global.locale.value === 'ru' && translated[code]) || detail
 
+/** What the plugins that come with Calls find, in Russian. */
+const named: Record<string, string> = {}
+
+/** The name of an analyzer or of one of its values, without its unit; none where only its key tells what it is. */
+export const nameOf = (key: string): string | undefined => (i18n.global.locale.value === 'ru' ? named[key] : undefined)
+
 const KEPT = 'calls.language'
 
 export const i18n = createI18n({
@@ -33,9 +39,10 @@ function russian(count: number): number {
 
 export async function speak(language: Language): Promise<void> {
   if (language === 'ru') {
-    const { default: ru, refusals } = await import('./ru')
+    const { default: ru, refusals, found } = await import('./ru')
     i18n.global.setLocaleMessage('ru', ru)
     Object.assign(translated, refusals)
+    Object.assign(named, found)
   }
   i18n.global.locale.value = language
   document.documentElement.lang = language
