@@ -1,5 +1,6 @@
 """``/openapi.json``, and the pages that show it: Swagger UI and ReDoc, with scripts served by us."""
 
+import secrets
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -32,6 +33,13 @@ _BEARER: Final = SecurityScheme(
 NO_FAVICON: Final = "<link rel='icon' href='data:,'>"
 """Otherwise the pages load one from a content delivery network."""
 
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Both pages make style sheets as they run; their scripts are ours, or bear the nonce of the answer."""
+
 DESCRIPTION: Final = """\
 Takes phone calls and their recordings in, loses none, measures them in the background, and finds them
 again.
@@ -49,7 +57,9 @@ def openapi_config(title: str, *, accounts: bool) -> OpenAPIConfig:
         description=DESCRIPTION,
         use_handler_docstrings=True,
         operation_id_creator=_operation_id,
-        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt=OPEN),
+        openapi_router=Router(
+            "/docs", route_handlers=[], include_in_schema=False, opt=OPEN, after_request=_guarded
+        ),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",
@@ -78,6 +88,14 @@ def installed_version() -> str:
         return "0+source"
 
 
+def _guarded(response: Response[bytes]) -> Response[bytes]:
+    """Let no other scripts run in the page than those that it came with."""
+    nonce = secrets.token_urlsafe(16)
+    response.content = response.content.replace(b"<script", f'<script nonce="{nonce}"'.encode())
+    response.headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
+    return response
+
+
 def _operation_id(handler: HTTPRouteHandler, _method: object, _path: object) -> str:
     return handler.handler_name
 
@@ -96,7 +114,7 @@ def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(msgspec.json.encode(_document(request)), media_type="application/vnd.oai.openapi+json")
 
 
-@get("/redoc", opt=OPEN, media_type="text/html", sync_to_thread=False)
+@get("/redoc", opt=OPEN, media_type="text/html", after_request=_guarded, sync_to_thread=False)
 def get_redoc(request: Request[Any, Any, Any]) -> bytes:
     page = RedocRenderPlugin(js_url=f"{ASSETS_PATH}/redoc.standalone.js", google_fonts=False, favicon=NO_FAVICON)
     return page.render(request, _document(request))

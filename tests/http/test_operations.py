@@ -96,6 +96,20 @@ async def test_documentation_pages_load_nothing_from_elsewhere(client: Client, p
     assert "urn:calls" in answer.text or "openapi" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_documentation_pages_run_their_own_scripts_only(client: Client, path: str) -> None:
+    """Each script bears the nonce that the policy of this one answer admits; nobody frames the page."""
+    first, answer = await client.get(path), await client.get(path)
+    policy = answer.headers["content-security-policy"]
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert nonce
+    assert nonce not in first.text
+    tags = re.findall(r"<script[^>]*>", answer.text)
+    assert tags
+    assert all(f'nonce="{nonce}"' in tag for tag in tags)
+    assert "frame-ancestors 'none'" in policy
+
+
 async def test_scripts_are_served_or_told_to_be_missing(client: Client, tmp_path: object) -> None:
     """An asset is there after the package was built; other names are not found, wherever they point."""
     for name, media_type in docs_pages.ASSETS.items():

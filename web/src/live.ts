@@ -4,7 +4,7 @@ EventSource can carry no credential, so the stream is read by fetch. A browser o
 only tabs that are seen keep one. */
 import type { QueryClient } from '@tanstack/vue-query'
 import { onScopeDispose, ref, watch } from 'vue'
-import { fetchSignedIn, session } from './api/session'
+import { begin, fetchSignedIn, session } from './api/session'
 
 /** Whether changes arrive by themselves; otherwise one has to look. */
 export const isLive = ref(false)
@@ -37,6 +37,7 @@ export function followEvents(cache: QueryClient): void {
         if (answer.ok && answer.body) {
           isLive.value = true
           isLost.value = false
+          if (session.state.value === 'unknown') void begin().catch(() => undefined)
           wait = FIRST_WAIT_MS
           tell() // what happened while nobody listened
           await read(answer.body, tell)
