@@ -57,9 +57,7 @@ def openapi_config(title: str, *, accounts: bool) -> OpenAPIConfig:
         description=DESCRIPTION,
         use_handler_docstrings=True,
         operation_id_creator=_operation_id,
-        openapi_router=Router(
-            "/docs", route_handlers=[], include_in_schema=False, opt=OPEN, after_request=_guarded
-        ),
+        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt=OPEN, after_request=_guarded),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",

@@ -32,9 +32,9 @@ def add(name: Name, role: Annotated[Role, typer.Option(help="What the user may d
 def list_() -> None:
     """List users with their roles."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("user name", "role", "may sign in", "since")
+    table = Table(Column("user name", overflow="fold"), "role", "may sign in", "since")
     for user in _run(lambda manage: manage.all()):
         table.add_row(user.username, user.role, "yes" if user.enabled else "no", f"{user.created_at:%Y-%m-%d %H:%M}")
     Console().print(table)
