@@ -87,6 +87,7 @@ def test_a_form_that_cannot_work_is_refused(serving: Service, form: Any, pointer
     with serving.client() as client:
         answer = client.post("/webhooks", json={"url": "https://b.example/", "kind": "form", "form": form})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer), answer.text
+    assert "b'" not in answer.text
 
 
 def test_no_pattern_hangs_a_notifier(serving: Service) -> None:

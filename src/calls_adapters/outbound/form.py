@@ -51,7 +51,8 @@ class FormSender(Sender):
         try:
             _compiled(details.form.pattern)
         except re2.error as error:
-            return [FieldError("/form/pattern", f"is no expression of RE2: {error}")]
+            why = error.args[0].decode(errors="replace")  # it is bytes
+            return [FieldError("/form/pattern", f"is no expression of RE2: {why}")]
         return ()
 
     async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:

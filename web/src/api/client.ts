@@ -25,8 +25,8 @@ export async function told<T>(answer: Promise<{ data?: T; error?: unknown; respo
   return data as T
 }
 
-/** Save what `path` answers, to a POST where there is a `body`, as a file. Where accounts are on, a plain link would come
-without the credential. */
+/** Save what `path` answers, to a POST where there is a `body`, as a file. Where accounts are on, a plain link would
+come without the credential. */
 export async function save(path: string, filename: string, body?: unknown): Promise<void> {
   const headers = { 'Content-Type': 'application/json' }
   const asked = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) }
