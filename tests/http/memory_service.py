@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -344,11 +345,18 @@ class MemoryService:
         )
         return make_async_container(parts, use_cases, validation_settings=STRICT_VALIDATION)
 
-    def app(self) -> Litestar:
+    def app(self, routes: Litestar | None = None) -> Litestar:
+        """Return the application. *routes* of another one save making them, where its limits and checks will do."""
+        app = copy(routes or self.routes())
+        self.made = self.container()
+        lend(self.made, app)
+        return app
+
+    def routes(self) -> Litestar:
         async def checks() -> HealthChecks:
             return HealthChecks(self.checks, self.optional_checks)
 
-        app = litestar_app(
+        return litestar_app(
             health_checks=checks,
             max_upload_bytes=self.max_upload_bytes,
             telemetry=self.telemetry,
@@ -358,9 +366,6 @@ class MemoryService:
             streaming=self.streaming,
             accounts=self.accounts,
         )
-        self.made = self.container()
-        lend(self.made, app)
-        return app
 
     async def finish(
         self, call_id: str | UUID, findings: Mapping[str, Finding | Reason] | None = None

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import uuid4
 
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.anyio
 AUDIO: Final = wav(speech(4.0, [[(2, 4)], [(0, 2)]]))
 WHSEC: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FAST: Final = Patience(timedelta(seconds=0.5))
+routes: Final = cache(MemoryService().routes)
 AI: Final = AiService(base_url="", api_key=KEY, protocol="async", poll_sec=0.1, timeout_sec=5)
 
 
@@ -62,7 +64,7 @@ class Office:
             async with self.fake.serving() as url:
                 self.analyzer = OrderingAnalyzer(replace(self.service, base_url=url))
                 self.api.analyzers = (self.analyzer,)
-                server = uvicorn.Server(uvicorn.Config(self.api.app(), log_config=None, access_log=False))
+                server = uvicorn.Server(uvicorn.Config(self.api.app(routes()), log_config=None, access_log=False))
                 serving = asyncio.create_task(server.serve(sockets=[listening]))
                 try:
                     yield self

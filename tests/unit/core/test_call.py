@@ -148,6 +148,7 @@ def test_a_wrong_field_is_named(changed: dict[str, Any], pointer: str) -> None:
     assert pointer in [error.pointer for error in refused.value.errors]
 
 
+@pytest.mark.thorough
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.text() | st.floats(allow_nan=False), st.lists)))
 def test_checking_never_fails_otherwise(metadata: dict[str, object]) -> None:
     """Whatever JSON comes as metadata is either accepted as it is or refused by name."""
