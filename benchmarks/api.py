@@ -19,8 +19,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.many_calls import fill_postgres, made_calls
-from benchmarks.processes import conditions, cpu_seconds, free_port, median, memory_mb, running
+from benchmarks.processes import conditions, cpu_seconds, median, memory_mb, running
 from calls_adapters.sql.migrate import migrate
+from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresServer
 
 KNOWN: Final = 1000

@@ -19,7 +19,8 @@ from typing import Final
 
 from benchmarks import audio
 from benchmarks.api import Measured, Turns, ask, cases, prepare
-from benchmarks.processes import conditions, free_port, median, running
+from benchmarks.processes import conditions, median, running
+from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresServer
 
 TIMES: Final = 10

@@ -60,11 +60,6 @@ def median(values: Sequence[float], digits: int = 3) -> float:
     return round(statistics.median(values), digits)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def running(command: Sequence[str], folder: Path, port: int, **variables: str) -> Iterator[int]:
     """Run a server until the block ends, and give its process id once it listens on *port*."""

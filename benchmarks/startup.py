@@ -18,8 +18,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.processes import conditions, cpu_seconds, family_memory_mb, free_port, median, running
+from benchmarks.processes import conditions, cpu_seconds, family_memory_mb, median, running
 from calls_adapters.sql.migrate import migrate
+from tests.servers.ports import free_port
 
 IMPORTS: Final = {
     "calls": "import calls_app.server, calls_app.container",

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.processes import conditions
+from tests.servers.ports import free_port
 
 MEGA: Final = 1_000_000
 BOUNDARY: Final = "benchmark"
@@ -110,8 +111,7 @@ def to_peer(_server: Server) -> tuple[str, str, bytes, bytes]:
 def serving(name: str, folder: Path) -> Iterator[Server]:
     """Start the server of one case; its files are in *folder*."""
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     if name == "peer":
         command, probe = (
             [sys.executable, "-m", "benchmarks.upload", "--peer", str(port), "--folder", str(folder)],

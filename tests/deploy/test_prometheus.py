@@ -10,7 +10,8 @@ import yaml
 
 from tests.capabilities import ROOT
 from tests.deploy.exported import exported_metrics, metrics_in
-from tests.servers.service import Service, free_port
+from tests.servers.ports import free_port
+from tests.servers.service import Service
 
 FOLDER: Final = ROOT / "deploy" / "prometheus"
 GUIDE: Final = ROOT / "docs" / "how-to" / "deploy-with-compose.md"

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx2
 
 from calls_app.checks import sample_recording
-from tests.servers.service import Service, free_port
+from tests.servers.ports import free_port
+from tests.servers.service import Service
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 

@@ -17,7 +17,8 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from tests.servers.service import PLAIN, free_port
+from tests.servers.ports import free_port
+from tests.servers.service import PLAIN
 
 COMMAND_LIMIT_SEC: Final = 120.0
 ANSWER_LIMIT_SEC: Final = 60.0

@@ -9,8 +9,9 @@ import pytest
 from tests.audio_files import speech, wav
 from tests.e2e.conversation import ended, processed, register, upload
 from tests.servers.fake_ai import FakeAiService
+from tests.servers.ports import free_port
 from tests.servers.process import ServiceDied
-from tests.servers.service import Service, free_port
+from tests.servers.service import Service
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 Started = Callable[..., tuple[FakeAiService, Service]]

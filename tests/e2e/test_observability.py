@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.conversation import ended, register, upload
 from tests.servers.collector import Collector
 from tests.servers.fleet import WorkerProcess
-from tests.servers.service import Service, free_port
+from tests.servers.ports import free_port
+from tests.servers.service import Service
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = PARENT.split("-")[1]

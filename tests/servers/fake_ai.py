@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx2
 
+from tests.servers.ports import free_port
 from tests.servers.process import CallsProcess
-from tests.servers.service import PLAIN, free_port
+from tests.servers.service import PLAIN
 
 
 class FakeAiService(CallsProcess):

@@ -2,25 +2,19 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Final, Self
 
-from tests.servers.service import free_port
+from tests.servers.ports import free_ports
+from tests.servers.program import Program, logged
 
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
-START_LIMIT_SEC: Final = 60.0
 
 
 class NoNginx(Exception):
     """nginx is nowhere to be found; the message says how to get it."""
-
-
-class NginxDied(Exception):
-    """nginx ended while it was starting; the message ends with its log."""
 
 
 def nginx_program() -> str:
@@ -36,16 +30,16 @@ def nginx_program() -> str:
     return found
 
 
-class NginxServer:
+class NginxServer(Program):
     """Use as a context manager. Only ports and ``upstream.conf`` differ from what is deployed."""
 
     def __init__(self, folder: Path, *, api: tuple[int, ...], storage: int = 9) -> None:
+        super().__init__()
         self.folder = folder
         self.log = folder / "log"
-        self.port, self.download_port, own_port = (free_port() for _ in range(3))
+        self.port, self.download_port, own_port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
         self.download_url = f"http://127.0.0.1:{self.download_port}"
-        self._process: subprocess.Popen[bytes] | None = None
         text = CONFIGURATION.read_text()
         for deployed, ours in (
             ("listen 8080;", f"listen 127.0.0.1:{self.port};"),
@@ -71,22 +65,19 @@ class NginxServer:
         ]  # fmt: skip
 
     def __enter__(self) -> Self:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_LIMIT_SEC
-        while not self._listens():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise NginxDied(f"nginx did not start:\n{self.log.read_text()}")
-            time.sleep(0.01)
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait()
-            self._process = None
+        self.stop()
 
-    def _listens(self) -> bool:
+    def _launched(self) -> subprocess.Popen[bytes]:
+        return logged(self.command(), self.log)
+
+    def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

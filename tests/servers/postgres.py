@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-START_LIMIT_SEC: Final = 60.0
+from tests.servers.ports import free_port
+from tests.servers.program import Program, logged
+
 ROLE: Final = "calls"
 
 # A test that kills processes keeps PostgreSQL's own promises; all others trade them for speed.
@@ -25,10 +26,6 @@ FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 class NoPostgres(Exception):
     """PostgreSQL's programs are nowhere to be found; the message says how to get them."""
-
-
-class ServerDied(Exception):
-    """The server ended while it was starting; the message ends with its log."""
 
 
 @cache
@@ -60,17 +57,17 @@ def _installed() -> Iterator[Path]:
     )
 
 
-class PostgresServer:
+class PostgresServer(Program):
     """Use as a context manager. ``durable`` keeps fsync on, for tests that kill it.
 
     PostgreSQL refuses to run as root; then it runs as nobody, in a folder of nobody's.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
+        super().__init__()
         self._settings = () if durable else FAST
         self._numbers = itertools.count(1)
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="calls-pg-"))
@@ -82,7 +79,7 @@ class PostgresServer:
                 os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
             self._programs = self._runnable_programs()
             self._data = self._folder / "data"
-            self._log = self._folder / "log"
+            self.log = self._folder / "log"
             self._run(
                 "initdb", f"--pgdata={self._data}", f"--username={ROLE}", "--auth=trust", "--encoding=UTF8",
                 "--locale=C.UTF-8", "--no-sync", "--no-instructions",
@@ -97,24 +94,12 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def start(self) -> None:
-        """Start and return when connections are accepted. After ``kill`` this includes PostgreSQL's recovery.
-
-        Raises:
-            ServerDied: it did not come up.
-        """
+    def _launched(self) -> subprocess.Popen[bytes]:
         options = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}")
         arguments = [part for option in (*options, *self._settings) for part in ("-c", option)]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, **self._as,
-            )  # fmt: skip
-        deadline = time.monotonic() + START_LIMIT_SEC
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ServerDied(f"PostgreSQL did not start:\n{self._log.read_text()}")
-            time.sleep(0.01)
+        return logged(
+            [self._programs / "postgres", "-D", self._data, *arguments], self.log, cwd=self._folder, **self._as
+        )
 
     def stop(self) -> None:
         """End the server in order; its data stay."""
@@ -135,13 +120,6 @@ class PostgresServer:
         self._process = None
         while any(_runs(pid) for pid in family):
             time.sleep(0.001)
-
-    def pause(self) -> None:
-        """Freeze all of its processes: connections stay open, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in (self.pid, *_children(self.pid)):
@@ -189,7 +167,7 @@ class PostgresServer:
             return copy / found.parent.name / found.name
         return found
 
-    def _is_ready(self) -> bool:
+    def _answers(self) -> bool:
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
@@ -215,13 +193,6 @@ def _name(url: str) -> str:
 def _clean_environment() -> dict[str, str]:
     """A developer's own PGHOST or PGPASSWORD must not reach the tests."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _children(pid: int) -> list[int]:

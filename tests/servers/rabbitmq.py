@@ -3,18 +3,18 @@
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
 import aio_pika
 
-START_LIMIT_SEC: Final = 90.0
+from tests.servers.ports import free_ports
+from tests.servers.program import Family, logged
+
 PROGRAM: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 USER: Final = "rabbitmq"
 HELLO: Final = b"AMQP\x00\x00\x09\x01"
@@ -43,20 +43,21 @@ def rabbit_program() -> Path:
     return found
 
 
-class RabbitServer:
+class RabbitServer(Family):
     """Use as a context manager. It takes some ten seconds to start, so share it.
 
     Durable queues outlive ``kill`` and ``start``.
     """
 
     def __init__(self) -> None:
-        self.port, self._distribution, self._names = _free_ports(3)
+        super().__init__()
+        self.port, self._distribution, self._names = free_ports(3)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
-        self._process: subprocess.Popen[bytes] | None = None
         self._registry: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="calls-mq-"))
+        self.log = self._folder / "output"
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam(USER)
@@ -64,7 +65,7 @@ class RabbitServer:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         try:
             # Erlang would start a registry of names by itself, as a daemon that stays.
-            self._registry = self._started("epmd", "-port", str(self._names), "-address", "127.0.0.1")
+            self._registry = self._run("epmd", "-port", str(self._names), "-address", "127.0.0.1")
             self.start()
         except BaseException:
             self.__exit__()
@@ -78,29 +79,8 @@ class RabbitServer:
             self._registry.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def start(self) -> None:
-        """Start and return when it takes connections."""
-        self._process = self._started(rabbit_program())
-        deadline = time.monotonic() + START_LIMIT_SEC
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"RabbitMQ did not start:\n{(self._folder / 'output').read_text()}")
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+    def _launched(self) -> subprocess.Popen[bytes]:
+        return self._run(rabbit_program())
 
     async def unread(self) -> int:
         """Return how many wake-ups are in the queue."""
@@ -115,7 +95,7 @@ class RabbitServer:
             channel = await connection.channel()
             await channel.queue_delete("calls.wake")
 
-    def _started(self, *command: str | Path) -> subprocess.Popen[bytes]:
+    def _run(self, *command: str | Path) -> subprocess.Popen[bytes]:
         folder = self._folder
         own = {
             "PATH": os.environ["PATH"],
@@ -137,12 +117,8 @@ class RabbitServer:
             # Idle threads of Erlang spin, which the other tests of a small machine would feel.
             "RABBITMQ_SERVER_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
-        with (folder / "output").open("ab") as output:
-            return subprocess.Popen(
-                command,
-                env={name: str(value) for name, value in own.items()},
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **self._as,
-            )  # fmt: skip
+        environment = {name: str(value) for name, value in own.items()}
+        return logged([*command], self.log, env=environment, cwd=folder, start_new_session=True, **self._as)
 
     def _answers(self) -> bool:
         try:
@@ -151,11 +127,3 @@ class RabbitServer:
                 return connection.recv(1) == b"\x01"  # the frame Connection.Start
         except OSError:
             return False
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

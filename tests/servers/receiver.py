@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.servers.service import free_port
+from tests.servers.ports import free_port
 
 WAIT_SEC = 30.0
 

