@@ -12,12 +12,10 @@ import msgspec
 from dishka import AsyncContainer, Provider
 from sqlalchemy import URL
 
+from calls_app.at_work import at_work
 from calls_app.container import make_container
-from calls_app.housekeeping import Housekeeping
-from calls_app.notifier import Notifier
 from calls_app.settings import Settings
 from calls_app.startup import prepare
-from calls_app.worker import Worker
 from calls_core.call import Call, CallDetails, CallStatus, Direction
 from calls_core.findings import JsonValue
 from calls_core.hearing import Hears
@@ -132,12 +130,7 @@ async def open_calls(
         stack.push_async_callback(container.close)
         await prepare(container, chosen)
         if work:
-            worker = await container.get(Worker)
-            await stack.enter_async_context(worker.running())
-            housekeeping = await container.get(Housekeeping)
-            await stack.enter_async_context(housekeeping.running())
-            notifier = await container.get(Notifier)
-            await stack.enter_async_context(notifier.running())
+            await stack.enter_async_context(at_work(container))
         yield Calls(container)
 
 

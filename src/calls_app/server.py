@@ -9,12 +9,10 @@ import uvicorn
 from dishka import AsyncContainer
 from litestar import Litestar
 
+from calls_app.at_work import at_work
 from calls_app.checks import PartChecks
-from calls_app.housekeeping import Housekeeping
-from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
 from calls_app.settings import Settings, SettingsError
-from calls_app.worker import Worker
 from calls_core.ports import Telemetry
 from calls_http.app import lend, litestar_app
 from calls_http.events import STREAMING, Streaming
@@ -35,12 +33,7 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
         async with AsyncExitStack() as stack:
             stack.push_async_callback(container.close)
             if with_worker:
-                worker = await container.get(Worker)
-                await stack.enter_async_context(worker.running())
-                housekeeping = await container.get(Housekeeping)
-                await stack.enter_async_context(housekeeping.running())
-                notifier = await container.get(Notifier)
-                await stack.enter_async_context(notifier.running())
+                await stack.enter_async_context(at_work(container))
             yield
 
     async def checks() -> HealthChecks:
