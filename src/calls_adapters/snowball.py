@@ -1,11 +1,8 @@
 """Stems of Russian and English words by the Snowball algorithms (https://snowballstem.org/)."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
-from typing import Final
-
-from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
-from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]
+from typing import Any, Final
 
 from calls_core.ports import Stemmer
 
@@ -20,8 +17,6 @@ class SnowballStemmer(Stemmer):
     """
 
     def __init__(self) -> None:
-        self._russian = RussianStemmer()
-        self._english = EnglishStemmer()
         self._alone = Lock()  # a stemmer keeps the word that it works on
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._stem)
 
@@ -29,11 +24,17 @@ class SnowballStemmer(Stemmer):
         return self._remembered(word)
 
     def _stem(self, word: str) -> str:
-        if word.isascii():
-            chosen = self._english
-        elif "а" <= word[0] <= "я":
-            chosen = self._russian
-        else:
+        is_english = word.isascii()
+        if not is_english and not "а" <= word[0] <= "я":
             return word
         with self._alone:
-            return str(chosen.stemWord(word)) or word
+            english, russian = self._stemmers
+            return str((english if is_english else russian).stemWord(word)) or word
+
+    @cached_property
+    def _stemmers(self) -> tuple[Any, Any]:
+        # The package loads dozens of languages, 14 MB of them, which a service without transcripts never needs.
+        from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]  # noqa: PLC0415
+        from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        return EnglishStemmer(), RussianStemmer()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from calls_adapters.ai.breaker import Breaker
-from calls_adapters.ai.http import AiHttp
 from calls_adapters.sql.schema import is_current
 from calls_adapters.taskiq.broker import BrokerUnavailable, MemoryBroker, WakeUpBroker
 from calls_app.settings import Settings
@@ -86,6 +85,8 @@ class PartChecks:
         """Not part of ``/health/ready``, where strangers could make us ask with our key as often as they like."""
         if self.options.ai is None:
             return "not configured"
+        from calls_adapters.ai.http import AiHttp  # noqa: PLC0415 (HTTP clients are slow to load)
+
         return await AiHttp(self.options.ai, Breaker()).check()
 
     async def decoding(self) -> str:

@@ -19,7 +19,6 @@ from prometheus_client import CollectorRegistry
 from calls_adapters.ai.told import JobAnswers
 from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
 from calls_adapters.outbound.addresses import AddressPolicy
-from calls_adapters.outbound.source import HttpAudioSource
 from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql.calls import SqlCallRepository
@@ -210,6 +209,8 @@ class Adapters(Provider):
 
     @provide
     def source(self, policy: AddressPolicy) -> AudioSource:
+        from calls_adapters.outbound.source import HttpAudioSource  # noqa: PLC0415 (HTTP clients are slow to load)
+
         return HttpAudioSource(policy)
 
     @provide

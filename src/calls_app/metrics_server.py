@@ -49,6 +49,7 @@ async def metrics_served(scrape: Scrape, host: str, port: int) -> AsyncIterator[
             log_config=None,
             access_log=False,
             lifespan="off",
+            ws="none",
             server_header=False,
             timeout_graceful_shutdown=1,
         )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 from calls_adapters.outbound.addresses import AddressPolicy
-from calls_adapters.outbound.webhook import WebhookSender
 from calls_app.settings import Settings
 from calls_core.destination import DestinationKind
 from calls_core.ports import CallRepository, Clock, RecordingStorage, Sender
@@ -58,6 +57,8 @@ class LateSenders(Mapping[DestinationKind, Sender]):
             await sender.close()
 
     def _webhook(self) -> Closable:
+        from calls_adapters.outbound.webhook import WebhookSender  # noqa: PLC0415 (as the class says)
+
         return WebhookSender(self._policy, self._clock, seconds=self._seconds, user_agent=self._agent)
 
     def _form(self) -> Closable:

@@ -90,6 +90,7 @@ def make_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         lifespan="on",
+        ws="none",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
     )

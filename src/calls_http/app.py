@@ -8,6 +8,8 @@ from typing import Final
 from dishka import AsyncContainer
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import Receive, Scope, Send
 
 from calls_core.ports import Telemetry
@@ -63,7 +65,7 @@ def litestar_app(
     built web page, if it is not the package's own.
     """
     gate = Gate()
-    app = Litestar(
+    app = _Application(
         route_handlers=[
             calls_router,
             export_router,
@@ -115,3 +117,12 @@ def lend(container: AsyncContainer, app: Litestar) -> None:
         await inner(scope, receive, send)
 
     app.asgi_handler = lending
+
+
+class _Application(Litestar):
+    """Litestar without its plugins for Pydantic, which comes along with taskiq, and attrs: nothing here is made of
+    either, and to load them takes as long as all of our routes."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]

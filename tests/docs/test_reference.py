@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from calls_app.cli import app
+from calls_app.cli import commands
 from calls_app.settings import NAMES
 from calls_core import errors, hookspecs
 from calls_http import problems
@@ -60,7 +60,7 @@ def test_every_hook_is_documented() -> None:
 def test_every_command_is_documented() -> None:
     """Each command has its row."""
     documented = re.findall(r"^\| `calls ([a-z-]+(?: [a-z]+)?)", page("cli.md"), re.MULTILINE)
-    assert set(documented) == {" ".join(words) for words in _commands(get_command(app))}
+    assert set(documented) == {" ".join(words) for words in _commands(get_command(commands()))}
 
 
 def _commands(command: object, *words: str) -> Iterator[tuple[str, ...]]:

@@ -1,11 +1,11 @@
 """What drivers throw, as what the core knows."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import exc
 
 from calls_core.errors import RepositoryUnavailable
@@ -25,18 +25,6 @@ _ADVICE: Final = (
     ("QueuePool limit", "too many requests wait for a connection; try again"),
 )
 
-
-# SQLAlchemy's other errors are mistakes of ours, which must not pass for an outage.
-_FAILURES: Final = (
-    exc.StatementError,
-    exc.TimeoutError,
-    exc.DisconnectionError,
-    exc.PendingRollbackError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-)
-
 _AWAY: Final = ("08", "53", "57", "58")
 """Classes of SQLSTATE: no connection, no resources, an operator at work (a start or a stop), an error of the system."""
 
@@ -52,7 +40,7 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except _FAILURES as error:
+    except _failures() as error:  # SQLAlchemy's other errors are mistakes of ours, which must not pass for an outage
         reason = getattr(error, "orig", None) or error
         text = " ".join(str(reason).split()) or type(reason).__name__
         if not _is_outage(error):
@@ -62,11 +50,17 @@ def database_errors() -> Iterator[None]:
         raise RepositoryUnavailable(msg) from error
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    general = (exc.StatementError, exc.TimeoutError, exc.DisconnectionError, exc.PendingRollbackError, OSError)
+    driver = sys.modules.get("asyncpg")  # SQLite gets by without, and nobody throws what nobody has loaded
+    return (*general, driver.PostgresError, driver.InterfaceError) if driver else general
+
+
 def _is_outage(error: Exception) -> bool:
     """Tell a database that is away from a fault of ours, which belongs into the log with its trace."""
     if isinstance(error, exc.DBAPIError):
         is_away = str(getattr(error.orig, "sqlstate", "")).startswith(_AWAY)
         return is_away or error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
-    if isinstance(error, asyncpg.PostgresError):
-        return not str(error.sqlstate).startswith(_OURS)
+    if sqlstate := getattr(error, "sqlstate", None):
+        return not str(sqlstate).startswith(_OURS)
     return not isinstance(error, exc.StatementError | ValueError)  # asyncpg names a value that does not fit so

@@ -2,40 +2,57 @@
 
 import os
 import sys
-from typing import NoReturn
+from importlib import import_module
+from typing import Final, NoReturn
 
 import typer
 
-from calls_app.cli.analyze import analyze
-from calls_app.cli.deliveries import deliveries, events
-from calls_app.cli.demo import demo
-from calls_app.cli.doctor import doctor
-from calls_app.cli.fake_ai import fake_ai
-from calls_app.cli.governance import erase, retention
-from calls_app.cli.import_ import import_
-from calls_app.cli.plugins import plugins
-from calls_app.cli.serve import migrate, serve, worker
-from calls_app.cli.users import users
-from calls_app.cli.watch import watch
-from calls_app.cli.webhooks import webhooks
+from calls_app.collecting import uncollected
 from calls_app.settings import SettingsError
 from calls_core.errors import CallsError
 
-app = typer.Typer(
-    name="calls",
-    help="Calls: takes recordings of phone calls in, measures them, and makes them findable.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (demo, serve, worker, migrate, analyze, doctor, fake_ai, events, retention, erase):
-    app.command()(command)
-app.command("import")(import_)
-app.command()(watch)
-app.add_typer(plugins, name="plugins")
-app.add_typer(users, name="users")
-app.add_typer(webhooks, name="webhooks")
-app.add_typer(deliveries, name="deliveries")
+COMMANDS: Final = {
+    "demo": "demo",
+    "serve": "serve",
+    "worker": "serve",
+    "migrate": "serve",
+    "analyze": "analyze",
+    "doctor": "doctor",
+    "fake-ai": "fake_ai",
+    "events": "deliveries",
+    "retention": "governance",
+    "erase": "governance",
+    "import": "import_",
+    "watch": "watch",
+    "plugins": "plugins",
+    "users": "users",
+    "webhooks": "webhooks",
+    "deliveries": "deliveries",
+}
+"""Names, in the order of the help, and the modules that they are in."""
+
+
+def commands(asked: str | None = None) -> typer.Typer:
+    """Return the command line with all its commands or, to start sooner, with no other than the one *asked* for."""
+    app = typer.Typer(
+        name="calls",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        module = import_module(f"calls_app.cli.{COMMANDS[name]}")
+        found = getattr(module, "import_" if name == "import" else name.replace("-", "_"))
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _root() -> None:
+    """Calls: takes recordings of phone calls in, measures them, and makes them findable."""
 
 
 def main() -> None:
@@ -44,6 +61,8 @@ def main() -> None:
     # worker has recordings enough for all cores. It must be said before anything imports NumPy.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        with uncollected():
+            app = commands(sys.argv[1] if len(sys.argv) > 1 else None)
         app()
     except SettingsError as error:
         _end(2, error)

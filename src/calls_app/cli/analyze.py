@@ -4,10 +4,9 @@ import asyncio
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import Progress, TaskID
 
 from calls_app.cli.configured import configured
 from calls_core.recording import Recording
@@ -28,6 +27,7 @@ def analyze(
 async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     from rich.console import Console
     from rich.markup import escape
+    from rich.progress import Progress
 
     from calls_app.cli.report import report
     from calls_app.container import make_container
@@ -60,7 +60,7 @@ async def _analyze(paths: list[Path], *, as_json: bool) -> bool:
     return succeeded
 
 
-def _show(bar: Progress, task: TaskID, analyzer: str, share: float) -> None:
+def _show(bar: Any, task: Any, analyzer: str, share: float) -> None:  # noqa: ANN401 (rich's, slow to import)
     bar.update(task, description=analyzer, completed=share)
 
 

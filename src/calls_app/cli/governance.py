@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
-from dishka import AsyncContainer
 
 from calls_app.cli.configured import actor, configured
 
@@ -16,7 +15,7 @@ def retention(*, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only t
     """Tell what is too old to be kept, or do away with it now; running services do so by themselves."""
     from calls_core.use_cases.expire_calls import ExpireCalls
 
-    async def run(container: AsyncContainer) -> None:
+    async def run(container: Any) -> None:  # noqa: ANN401 (an AsyncContainer, slow to import)
         expire = await container.get(ExpireCalls)
         overdue = await expire.preview()
         if not overdue:
@@ -46,7 +45,7 @@ def erase(
     from calls_core.use_cases.erase_number import EraseNumber
     from calls_http.wire.governance import Erasure
 
-    async def run(container: AsyncContainer) -> None:
+    async def run(container: Any) -> None:  # noqa: ANN401 (as above)
         erase_number = await container.get(EraseNumber)
         if dry_run:
             receipt = Erasure.of(await erase_number.preview(number, actor()), dry_run=True)
@@ -59,7 +58,7 @@ def erase(
     asyncio.run(_with_container(run))
 
 
-async def _with_container(work: Callable[[AsyncContainer], Awaitable[T]]) -> T:
+async def _with_container(work: Callable[[Any], Awaitable[T]]) -> T:
     from calls_app.container import make_container
     from calls_app.startup import prepare
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import signal
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from dishka import AsyncContainer
 
 from calls_app.cli.configured import configured
+from calls_app.collecting import uncollected
 from calls_app.settings import Settings, SettingsError
 
 _log = logging.getLogger("calls.worker")
@@ -27,9 +27,10 @@ def serve(
     insecure: Annotated[bool, typer.Option(help="Listen beyond this machine although there are no accounts.")] = False,
 ) -> None:
     """Serve the API; on the embedded default, process recordings in the same process."""
-    import uvloop
+    with uncollected():
+        import uvloop
 
-    from calls_app.server import require_safe_address
+        from calls_app.server import require_safe_address
 
     settings = configured()
     require_safe_address(host, accounts=settings.auth_enabled, insecure=insecure)
@@ -40,16 +41,17 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool) -> bool:
-    from calls_app.container import make_container
-    from calls_app.metrics_server import metrics_served_as_set
-    from calls_app.server import make_app, make_server
-    from calls_app.startup import prepare
+    with uncollected():
+        from calls_app.container import make_container
+        from calls_app.metrics_server import metrics_served_as_set
+        from calls_app.server import make_app, make_server
+        from calls_app.startup import prepare
 
-    container = make_container(settings)
-    await prepare(container, settings)
-    if settings.auth_enabled:
-        await _show_first_admin(container)
-    server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
+        container = make_container(settings)
+        await prepare(container, settings)
+        if settings.auth_enabled:
+            await _show_first_admin(container)
+        server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
     # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     async with metrics_served_as_set(container, settings):
@@ -57,7 +59,7 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool)
     return server.started
 
 
-async def _show_first_admin(container: AsyncContainer) -> None:
+async def _show_first_admin(container: Any) -> None:  # noqa: ANN401 (an AsyncContainer, slow to import)
     from calls_app.account_wiring import FIRST_ADMIN, first_admin
     from calls_core.use_cases.manage_accounts import ManageUsers
 
@@ -82,14 +84,15 @@ def worker(
 
 
 async def _work(concurrency: int | None) -> None:
-    from contextlib import AsyncExitStack
+    with uncollected():
+        from contextlib import AsyncExitStack
 
-    from calls_app.container import make_container
-    from calls_app.housekeeping import Housekeeping
-    from calls_app.metrics_server import metrics_served_as_set
-    from calls_app.notifier import Notifier
-    from calls_app.startup import prepare
-    from calls_app.worker import Worker
+        from calls_app.container import make_container
+        from calls_app.housekeeping import Housekeeping
+        from calls_app.metrics_server import metrics_served_as_set
+        from calls_app.notifier import Notifier
+        from calls_app.startup import prepare
+        from calls_app.worker import Worker
 
     settings = configured()
     container = make_container(settings)

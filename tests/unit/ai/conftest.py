@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from calls_adapters.ai.analyzer import AiAnalyzer
 from calls_adapters.ai.breaker import Breaker
-from calls_adapters.ai.transcription import AiAnalyzer
 from calls_adapters.audio.measuring import _signal
 from calls_adapters.audio.meter import Meter
 from calls_core.errors import Reason

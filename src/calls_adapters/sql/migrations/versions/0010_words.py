@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import op
-from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
-from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from calls_core.spoken import indexed, indexed_terms
@@ -91,8 +89,9 @@ def _create_in_sqlite() -> None:
 
 
 def _fill(statement: str, values: Callable[[str], dict[str, Any]]) -> None:
-    stem = _stemmer()
+    stem: Callable[[str], str] | None = None  # a new database has no use for it
     for call_id, text in _transcripts():
+        stem = stem or _stemmer()
         _execute(statement, call_id, **values(indexed(text, stem)))
 
 
@@ -122,6 +121,10 @@ def _transcripts() -> Iterator[tuple[object, str]]:
 
 
 def _stemmer() -> Callable[[str], str]:
+    # Here, because the package loads dozens of languages, and Alembic every migration that there is.
+    from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]  # noqa: PLC0415
+    from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]  # noqa: PLC0415
+
     english, russian = EnglishStemmer(), RussianStemmer()
 
     @cache
