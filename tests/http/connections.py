@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 
@@ -63,7 +64,7 @@ Connect = Callable[[], Awaitable[Connection]]
 
 
 @asynccontextmanager
-async def serving(memory: MemoryService, http: str) -> AsyncIterator[Connect]:
+async def serving(memory: MemoryService, http: Any) -> AsyncIterator[Connect]:
     """Run uvicorn over the service on a free port."""
     config = uvicorn.Config(memory.app(), port=0, http=http, log_config=None, lifespan="on", access_log=False)  # type: ignore[arg-type]
     server = uvicorn.Server(config)

@@ -5,10 +5,12 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from calls_app.server import WholePieces
 from calls_core.recording import CallId
 from calls_http.bodies import Pace
 from calls_http.edge import Lingering
@@ -22,9 +24,9 @@ pytestmark = pytest.mark.anyio
 FAST = Pace(silence_sec=0.3, grace_sec=0.2, bytes_per_sec=100_000)
 
 
-@pytest.fixture(params=["httptools", "h11"])
-def http(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=[WholePieces, "h11"], ids=["ours", "h11"])
+def http(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def memory() -> MemoryService:
 
 
 @pytest.fixture
-async def connect(memory: MemoryService, http: str) -> AsyncIterator[Connect]:
+async def connect(memory: MemoryService, http: Any) -> AsyncIterator[Connect]:
     async with serving(memory, http) as connect:
         yield connect
 

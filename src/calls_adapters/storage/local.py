@@ -20,6 +20,7 @@ from calls_core.faultpoint import faultpoint
 from calls_core.ports import PresignedUrl, RecordingStorage, StoredFile
 
 PIECE: Final = 256 * 1024
+EARLY: Final = 32 << 20
 THREADS: Final = 8
 _UNFINISHED: Final = ".unfinished"
 
@@ -45,13 +46,17 @@ class LocalStorage(RecordingStorage):
         with _disk_errors():
             part, descriptor = await self._in_thread(self._open_part)
         try:
-            digest, size = hashlib.sha256(), 0
+            digest, size, ordered = hashlib.sha256(), 0, 0
             async for chunk in chunks:
                 # Written and hashed right here: a thread hop for every 64 kB costs more than it frees.
                 digest.update(chunk)
                 size += len(chunk)
                 with _disk_errors():
                     _write_all(descriptor, chunk)
+                    if size - ordered >= EARLY:
+                        # The disk begins to write, which the sync in the end would have to wait for otherwise.
+                        await self._in_thread(_begin_to_write, descriptor, ordered, size - ordered)
+                        ordered = size
             faultpoint("fs.written")
             with _disk_errors():
                 await self._in_thread(self._publish, part, descriptor, self._root / key)
@@ -165,6 +170,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _begin_to_write(descriptor: int, start: int, length: int) -> None:
+    """Hand a part of the file to the disk without waiting for it; what else the advice asks for needs clean pages."""
+    os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
 
 
 def _sync_folder(folder: Path) -> None:

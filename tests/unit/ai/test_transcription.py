@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calls_adapters.ai import transcription
+from calls_adapters.ai import analyzer
 from calls_adapters.ai.breaker import Breaker
 from calls_adapters.ai.languages import tag_of
 from calls_app.fake_ai.script import parsed
@@ -145,7 +145,7 @@ async def test_another_process_goes_on_with_what_was_answered() -> None:
 async def test_memory_does_not_grow_with_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces wait on the disk, one file for each channel, and are gone when the step ends, however it ends."""
     opened: list[Any] = []
-    make = transcription.cuts.__globals__["tempfile"].TemporaryFile
+    make = analyzer.cuts.__globals__["tempfile"].TemporaryFile
     monkeypatch.setattr("tempfile.TemporaryFile", lambda: opened.append(make()) or opened[-1])
     async with FakeAi(parsed("ok, ok, slow")).serving() as url:
         desk = Desk(url, DIALOGUE, service=replace(SHORT, timeout_sec=1))
