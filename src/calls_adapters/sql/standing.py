@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import ARRAY, Dialect, RowMapping, Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -75,6 +74,8 @@ async def ask_driver(engine: AsyncEngine, standing: Standing, values: Mapping[st
     Raises:
         Taken: it would have stored a key twice.
     """
+    from asyncpg import UniqueViolationError  # type: ignore[import-untyped]  # noqa: PLC0415 (SQLite needs none of it)
+
     sent = standing.sent(engine.dialect)
     arguments = sent.arguments(values)
 
@@ -92,7 +93,7 @@ async def ask_driver(engine: AsyncEngine, standing: Standing, values: Mapping[st
 
     try:
         records = await greenlet_spawn(run)
-    except asyncpg.UniqueViolationError as error:
+    except UniqueViolationError as error:
         raise Taken from error
     return [sent.row(record) for record in records]
 
