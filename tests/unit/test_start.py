@@ -13,7 +13,7 @@ from calls_app.collecting import uncollected
 async def start():
     from calls_app.container import make_container
     from calls_app.server import make_app
-    from calls_app.settings import load_settings
+    from calls_app.environment import load_settings
     from calls_app.startup import prepare
     container = make_container(load_settings({}))
     await prepare(container, load_settings({}))
