@@ -67,6 +67,9 @@ class MemoryCallSearch(CallSearch):
     async def transcripts(self, call_ids: Collection[CallId]) -> Mapping[CallId, Transcript]:
         return {call_id: said for call_id in call_ids if (said := self._transcript(call_id))}
 
+    async def count_ahead(self) -> bool:
+        return False
+
     def _fitting(self, wanted: CallFilter) -> Iterator[Call]:
         words = wanted.text and wanted.text.stemmed(self._stemmer.stem)
         for call in self._database.calls.values():

@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from calls_adapters.sql.pieces import pattern
 from calls_adapters.sql.tables import call_keys, call_places, calls
 from calls_adapters.sql.writing import PLACES_PER_SECOND, first_place
 from calls_core.search import COUNT_CAP, CallFilter, Cursor, Order, PageRequest
@@ -52,8 +53,9 @@ class Found:
 
     *source* can be counted by itself; *joined* has the columns of ``calls`` too. *place* grows with the second.
     *expected* asks PostgreSQL's statistics how many fit, without looking: it answers with JSON, in which
-    ``[0]["Plan"]["Plan Rows"]`` is the number. With *by_index*, PostgreSQL shall not read tables from end to end: it
-    takes no account of what it costs to unpack their rows.
+    ``[0]["Plan"]["Plan Rows"]`` is the number. *piece* is set when it alone decides which calls fit, so that a count
+    made ahead may tell how many. With *by_index*, PostgreSQL shall not read tables from end to end: it takes no account
+    of what it costs to unpack their rows.
     """
 
     source: FromClause
@@ -63,6 +65,7 @@ class Found:
     id: ColumnElement[Any]
     place: ColumnElement[int] | None = None
     expected: Executable | None = None
+    piece: str | None = None
     by_index: bool = False
 
 
@@ -74,9 +77,10 @@ def found_by_time(wanted: CallFilter) -> Found:
 def found_in_postgres(wanted: CallFilter, query: str) -> Found:
     keys = call_keys.c
     joined = call_keys.join(calls, calls.c.id == keys.call_id)
-    fits = keys.search_key.like(_pattern(query))
-    expected = _EXPECTED.bindparams(piece=_pattern(query))
-    return within(Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, expected=expected), wanted)
+    fits = keys.search_key.like(pattern(query))
+    expected = _EXPECTED.bindparams(piece=pattern(query))
+    found = Found(call_keys, joined, (fits,), keys.started_at, keys.call_id, expected=expected, piece=query)
+    return within(found, wanted)
 
 
 def found_in_sqlite(wanted: CallFilter, query: str) -> Found:
@@ -119,6 +123,23 @@ def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageR
     return _cut(fitting, found.started_at, found.id, request)
 
 
+def page_of_common(piece: str, request: PageRequest) -> Select[Any]:
+    """Return the statement that walks to one page in PostgreSQL, and one more call, when many calls have the piece.
+
+    ``strpos`` has no index, so there is nothing else that the planner could do. Where its statistics expect too few, it
+    would look up all that are ``LIKE`` it.
+    """
+    keys = call_keys.c
+    conditions = [func.strpos(keys.search_key, piece) > 0]
+    if request.cursor is not None:
+        here = Found(call_keys, call_keys, (), keys.started_at, keys.call_id)
+        conditions.extend(_after(here, request.cursor, request))
+    fitting = select(keys.call_id, keys.started_at).where(*conditions)
+    ids = _cut(fitting, keys.started_at, keys.call_id, request).subquery("ids")
+    page = select(calls).join(ids, calls.c.id == ids.c.call_id)
+    return _sorted(page, ids.c.started_at, ids.c.call_id, request)
+
+
 def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:
     """Return the statement that looks up all calls that fit, once, and sorts them.
 
@@ -141,11 +162,6 @@ def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], requ
     return _sorted(page, calls.c.started_at, calls.c.id, request)
 
 
-def _pattern(query: str) -> str:
-    escaped = query.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    return f"%{escaped}%"
-
-
 def _sorted(
     rows: Select[Any], started_at: ColumnElement[datetime], call_id: ColumnElement[Any], request: PageRequest
 ) -> Select[Any]:
@@ -166,7 +182,7 @@ def within(found: Found, wanted: CallFilter) -> Found:
         times.append(found.started_at >= wanted.started_from)
     if wanted.started_until is not None:
         times.append(found.started_at < wanted.started_until)
-    return replace(found, conditions=(*found.conditions, *times))
+    return replace(found, conditions=(*found.conditions, *times), piece=None if times else found.piece)
 
 
 def _after(found: Found, cursor: Cursor, request: PageRequest) -> list[ColumnElement[bool]]:

@@ -18,7 +18,9 @@ from calls_adapters.sql.finding import (
     found_in_sqlite,
     page_and_total_of,
     page_of,
+    page_of_common,
 )
+from calls_adapters.sql.pieces import COMMON, CommonPieces
 from calls_adapters.sql.rows import call_from, transcript_from
 from calls_adapters.sql.speech import found_by_words_in_postgres, found_by_words_in_sqlite, saying
 from calls_adapters.sql.tables import call_tags, calls, findings, recordings, steps
@@ -36,13 +38,22 @@ _Filters: TypeAlias = Sequence[ColumnElement[bool]]
 
 
 class SqlCallSearch(CallSearch):
-    def __init__(self, database: Database, stemmer: Stemmer) -> None:
+    """In PostgreSQL, the pieces that at least *common* calls have are counted ahead."""
+
+    def __init__(self, database: Database, stemmer: Stemmer, common: int = COMMON) -> None:
         self._database = database
         self._stemmer = stemmer
+        self._pieces: Final = CommonPieces(database, common)
+
+    async def count_ahead(self) -> bool:
+        return self._database.is_postgres and await self._pieces.count_ahead()
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
         found, filters = self._asked(wanted)
-        if found.expected is not None and request.count and not request.exact_count:
+        known = await self._known(found, filters, request)
+        if known is not None:
+            read, total = known
+        elif found.expected is not None and request.count and not request.exact_count:
             read, total = await self._looked_up(found.expected, found, filters, request)
         else:
             read, total = await self._walked_to(found, filters, request)
@@ -55,6 +66,16 @@ class SqlCallSearch(CallSearch):
             total_capped=capped,
             next_cursor=Cursor(started_at=items[-1].details.started_at, id=items[-1].id) if more else None,
         )
+
+    async def _known(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int] | None:
+        """Return the page with a total that was counted ahead, None if it was not."""
+        if found.piece is None or filters or not request.count:
+            return None
+        total = await self._pieces.known(found.piece)
+        if total is None:
+            return None
+        rows = await self._database.rows(page_of_common(found.piece, request))
+        return [call_from(row) for row in rows], total
 
     async def _walked_to(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
         async with self._asking(found) as connection:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -117,6 +118,25 @@ call_keys: Final = Table(
 )
 """What calls are found by. Apart from ``calls``, because every change of a row there would write its trigrams anew,
 and because a narrow table is counted faster."""
+
+key_changes: Final = Table(
+    "key_changes",
+    metadata,
+    Column("search_key", Text, nullable=False),
+    Column("change", SmallInteger, nullable=False),
+    info={"dialect": "postgresql"},
+)
+"""The keys that came (1) or went (-1) and are not in ``common_pieces`` yet, as a trigger of ``call_keys`` notes them.
+Without an index, because it is read whole and must be cheap to write."""
+
+common_pieces: Final = Table(
+    "common_pieces",
+    metadata,
+    Column("piece", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    info={"dialect": "postgresql"},
+)
+"""How many calls have a piece that many have, but for what ``key_changes`` tells."""
 
 call_places: Final = Table(
     "call_places",

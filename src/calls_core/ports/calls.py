@@ -140,6 +140,13 @@ class CallSearch(Protocol):
     async def transcripts(self, call_ids: Collection[CallId]) -> Mapping[CallId, Transcript]:
         """Return what was said in those of the calls that have a transcript."""
 
+    @abstractmethod
+    async def count_ahead(self) -> bool:
+        """Do a small part of what makes later questions quick; return whether there is more to do.
+
+        Answers are the same without it. Any number of processes may ask for it at once.
+        """
+
 
 class Stemmer(Protocol):
     """Knows words by their forms. Called from any thread."""

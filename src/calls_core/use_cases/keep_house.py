@@ -4,13 +4,15 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from calls_core.ports import Exports, WorkerIsDead
+from calls_core.ports import CallSearch, Exports, WorkerIsDead
 from calls_core.use_cases.build_export import BuildExport
 from calls_core.use_cases.erase_number import EraseNumber
 from calls_core.use_cases.expire_calls import ExpireCalls
 from calls_core.use_cases.tell_events import ForgetEvents
 
 BATCH: Final = 100
+COUNTS: Final = 50
+"""How many small parts of the counting one round does: some seconds of the database's work, at most."""
 
 _log = logging.getLogger("calls.housekeeping")
 
@@ -24,6 +26,7 @@ class KeepHouse:
     forget_events: ForgetEvents
     erase_number: EraseNumber
     expire: ExpireCalls
+    search: CallSearch
     is_dead: WorkerIsDead
 
     async def __call__(self) -> None:
@@ -35,3 +38,6 @@ class KeepHouse:
             _log.info("%d events were old enough to be forgotten", forgotten)
         await self.erase_number()
         await self.expire()
+        for _ in range(COUNTS):
+            if not await self.search.count_ahead():
+                break
