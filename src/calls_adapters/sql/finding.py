@@ -12,9 +12,11 @@ numbers. Only calls of one and the same second have to be sorted.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Executable,
     FromClause,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     Join,
     Select,
     Text,
+    bindparam,
     column,
     func,
     literal,
@@ -35,6 +38,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from calls_adapters.sql.pieces import pattern
+from calls_adapters.sql.standing import Standing
 from calls_adapters.sql.tables import call_keys, call_places, calls
 from calls_adapters.sql.writing import PLACES_PER_SECOND, first_place
 from calls_core.search import COUNT_CAP, CallFilter, Cursor, Order, PageRequest
@@ -123,21 +127,32 @@ def page_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageR
     return _cut(fitting, found.started_at, found.id, request)
 
 
-def page_of_common(piece: str, request: PageRequest) -> Select[Any]:
-    """Return the statement that walks to one page in PostgreSQL, and one more call, when many calls have the piece.
+@cache
+def page_of_common(order: Order, *, continued: bool) -> Standing:
+    """Return the statement that walks to one page in PostgreSQL, when many calls have the *piece*.
 
-    ``strpos`` has no index, so there is nothing else that the planner could do. Where its statistics expect too few, it
-    would look up all that are ``LIKE`` it.
+    It takes *most* after *left_out*; *continued*, those after the call *there_id*, which started *there_at*. ``strpos``
+    has no index, so there is nothing else that the planner could do: where its statistics expect too few, it would look
+    up all that are ``LIKE`` it.
     """
-    keys = call_keys.c
-    conditions = [func.strpos(keys.search_key, piece) > 0]
-    if request.cursor is not None:
-        here = Found(call_keys, call_keys, (), keys.started_at, keys.call_id)
-        conditions.extend(_after(here, request.cursor, request))
-    fitting = select(keys.call_id, keys.started_at).where(*conditions)
-    ids = _cut(fitting, keys.started_at, keys.call_id, request).subquery("ids")
+    keys, request = call_keys.c, PageRequest(order=order)
+    fitting = select(keys.call_id, keys.started_at).where(
+        func.strpos(keys.search_key, bindparam("piece", type_=Text)) > 0
+    )
+    if continued:
+        here = tuple_(keys.started_at, keys.call_id)
+        there = tuple_(
+            bindparam("there_at", type_=keys.started_at.type), bindparam("there_id", type_=keys.call_id.type)
+        )
+        fitting = fitting.where(here < there if order is Order.NEWEST else here > there)
+    ids = (
+        _sorted(fitting, keys.started_at, keys.call_id, request)
+        .limit(bindparam("most", type_=BigInteger))
+        .offset(bindparam("left_out", type_=BigInteger))
+        .subquery("ids")
+    )
     page = select(calls).join(ids, calls.c.id == ids.c.call_id)
-    return _sorted(page, ids.c.started_at, ids.c.call_id, request)
+    return Standing(_sorted(page, ids.c.started_at, ids.c.call_id, request))
 
 
 def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], request: PageRequest) -> Select[Any]:

@@ -16,10 +16,12 @@ from datetime import timedelta
 from typing import Final
 
 from anyio import to_thread
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, Text, bindparam, func, select, text
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.frequent import frequent_pieces
+from calls_adapters.sql.standing import Standing
+from calls_adapters.sql.tables import common_pieces, key_changes
 from calls_core.search import MIN_QUERY
 
 COMMON: Final = 2000
@@ -38,15 +40,23 @@ _LOCK: Final = 0x70696563
 
 _TAKE_LOCK: Final = select(func.pg_try_advisory_xact_lock(_LOCK))
 
-# More changes than that take longer to read than counting does.
-_KNOWN: Final = text("""
-SELECT common_pieces.calls + noted.calls AS calls
-FROM common_pieces, (
-    SELECT count(*) AS changes, coalesce(sum(change) FILTER (WHERE strpos(search_key, :piece) > 0), 0) AS calls
-    FROM (SELECT search_key, change FROM key_changes LIMIT 10001) AS latest
-) AS noted
-WHERE piece = :piece AND changes <= 10000 AND common_pieces.calls + noted.calls >= :common
-""")
+_WAITING: Final = 10_000
+"""More changes than that take longer to read than counting does."""
+
+_piece: Final = bindparam("piece", type_=Text)
+_latest: Final = select(key_changes.c.search_key, key_changes.c.change).limit(_WAITING + 1).subquery("latest")
+_noted: Final = select(
+    func.count().label("changes"),
+    func.coalesce(func.sum(_latest.c.change).filter(func.strpos(_latest.c.search_key, _piece) > 0), 0).label("calls"),
+).subquery("noted")
+_total: Final = common_pieces.c.calls + _noted.c.calls
+_KNOWN: Final = Standing(
+    select(_total.label("calls")).where(
+        common_pieces.c.piece == _piece,
+        _noted.c.changes <= _WAITING,
+        _total >= bindparam("common", type_=BigInteger),
+    )
+)
 
 _FOLD: Final = text("""
 WITH folded AS (

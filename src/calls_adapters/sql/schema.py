@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from calls_adapters.sql.database import normalized_url, sqlite_engine
 from calls_adapters.sql.failures import database_errors
 
-HEAD: Final = "0015"
+HEAD: Final = "0016"
 """The latest revision in ``migrations/versions``; a test compares the two."""
 
 _version: Final = Table("alembic_version", MetaData(), Column("version_num", Text))

@@ -74,8 +74,11 @@ class SqlCallSearch(CallSearch):
         total = await self._pieces.known(found.piece)
         if total is None:
             return None
-        rows = await self._database.rows(page_of_common(found.piece, request))
-        return [call_from(row) for row in rows], total
+        page = page_of_common(request.order, continued=request.cursor is not None)
+        values = {"piece": found.piece, "most": request.limit + 1, "left_out": request.offset}
+        if request.cursor is not None:
+            values |= {"there_at": request.cursor.started_at, "there_id": request.cursor.id}
+        return [call_from(row) for row in await self._database.rows(page, values)], total
 
     async def _walked_to(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
         async with self._asking(found) as connection:

@@ -5,8 +5,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 NOTE: Final = """
 CREATE FUNCTION note_key_change() RETURNS trigger LANGUAGE plpgsql AS $$
