@@ -151,7 +151,6 @@ class Adapters(Provider):
     settings = from_context(Settings)
 
     calls = provide(SqlCallRepository, provides=CallRepository)
-    search = provide(SqlCallSearch, provides=CallSearch)
     destinations = provide(SqlDestinations, provides=Destinations)
     deliveries = provide(SqlDeliveries, provides=Deliveries)
     feed = provide(SqlEventFeed, provides=EventFeed)
@@ -225,6 +224,10 @@ class Adapters(Provider):
         late = LateSenders(settings, policy, calls, storage, clock)
         yield Senders(late)
         await late.close()
+
+    @provide
+    def search(self, database: Database, stemmer: Stemmer) -> CallSearch:
+        return SqlCallSearch(database, stemmer)
 
     @provide
     def retry_plan(self, settings: Settings) -> RetryPlan:

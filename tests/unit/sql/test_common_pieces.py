@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
@@ -21,7 +21,7 @@ from calls_adapters.sql.tables import calls
 from calls_adapters.sql.writing import store_call
 from calls_core.call import Call
 from calls_core.events import EventType
-from calls_core.search import CallFilter, PageRequest
+from calls_core.search import CallFilter, Order, PageRequest
 from tests.contracts.worlds import STEMMER, memory_world
 
 T = TypeVar("T")
@@ -123,13 +123,16 @@ class CountingMachine(RuleBasedStateMachine):
         self.processes[process] = SqlCallSearch(self.database, STEMMER, COMMON)
         self.count_ahead(process, 2)
 
-    @rule(piece=PIECES, process=st.integers(0, 1))
-    def search(self, piece: str, process: int) -> None:
-        wanted = CallFilter(query=piece)
-        expected = self.run(self.world.search.page(wanted, PageRequest()))
+    @rule(piece=PIECES, process=st.integers(0, 1), order=st.sampled_from(Order))
+    def search(self, piece: str, process: int, order: Order) -> None:
+        wanted, request = CallFilter(query=piece), PageRequest(limit=2, order=order)
+        expected = self.run(self.world.search.page(wanted, request))
+        following = replace(request, cursor=expected.next_cursor)
         known = self.run(CommonPieces(self.database, COMMON).known(piece))
+        search = self.processes[process]
 
-        assert self.run(self.processes[process].page(wanted, PageRequest())) == expected
+        assert self.run(search.page(wanted, request)) == expected
+        assert self.run(search.page(wanted, following)) == self.run(self.world.search.page(wanted, following))
         assert known in {None, expected.total}
         type(self).told += known is not None
 
@@ -137,7 +140,7 @@ class CountingMachine(RuleBasedStateMachine):
         if self.unfinished:
             self.end(commits=True)
         for piece in ("aa", "aaa", "яaa", "a7aa"):
-            self.search(piece, 0)
+            self.search(piece, 0, Order.NEWEST)
 
     def add_beside(self, call: Call) -> None:
         self.run(self.world.calls.add(call, []))
