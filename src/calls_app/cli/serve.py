@@ -85,12 +85,9 @@ def worker(
 
 async def _work(concurrency: int | None) -> None:
     with uncollected():
-        from contextlib import AsyncExitStack
-
+        from calls_app.at_work import at_work
         from calls_app.container import make_container
-        from calls_app.housekeeping import Housekeeping
         from calls_app.metrics_server import metrics_served_as_set
-        from calls_app.notifier import Notifier
         from calls_app.startup import prepare
         from calls_app.worker import Worker
 
@@ -104,13 +101,7 @@ async def _work(concurrency: int | None) -> None:
         crew = await container.get(Worker)
         if concurrency is not None:
             crew.concurrency = concurrency
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(metrics_served_as_set(container, settings))
-            await stack.enter_async_context(crew.running())
-            housekeeping = await container.get(Housekeeping)
-            await stack.enter_async_context(housekeeping.running())
-            notifier = await container.get(Notifier)
-            await stack.enter_async_context(notifier.running())
+        async with metrics_served_as_set(container, settings), at_work(container):
             _log.info("worker %s processes %d recordings at a time", crew.name, crew.concurrency)
             await stop.wait()
     finally:
