@@ -177,6 +177,14 @@ def page_and_total_of(found: Found, filters: Sequence[ColumnElement[bool]], requ
     return _sorted(page, calls.c.started_at, calls.c.id, request)
 
 
+@cache
+def page_and_total_of_rare(order: Order, limit: int) -> Standing:
+    """Return the same statement for the first page in PostgreSQL of what few calls have: those ``LIKE`` *pattern*."""
+    fits = call_keys.c.search_key.like(bindparam("pattern", type_=Text))
+    found = Found(call_keys, call_keys, (fits,), call_keys.c.started_at, call_keys.c.call_id)
+    return Standing(page_and_total_of(found, (), PageRequest(order=order, limit=limit)))
+
+
 def _sorted(
     rows: Select[Any], started_at: ColumnElement[datetime], call_id: ColumnElement[Any], request: PageRequest
 ) -> Select[Any]:

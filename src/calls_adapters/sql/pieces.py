@@ -13,10 +13,10 @@ import random
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from anyio import to_thread
-from sqlalchemy import BigInteger, Text, bindparam, func, select, text
+from sqlalchemy import Text, bindparam, exists, func, select, text
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.frequent import frequent_pieces
@@ -49,13 +49,12 @@ _noted: Final = select(
     func.count().label("changes"),
     func.coalesce(func.sum(_latest.c.change).filter(func.strpos(_latest.c.search_key, _piece) > 0), 0).label("calls"),
 ).subquery("noted")
-_total: Final = common_pieces.c.calls + _noted.c.calls
 _KNOWN: Final = Standing(
-    select(_total.label("calls")).where(
-        common_pieces.c.piece == _piece,
-        _noted.c.changes <= _WAITING,
-        _total >= bindparam("common", type_=BigInteger),
-    )
+    select(
+        (common_pieces.c.calls + _noted.c.calls).label("calls"),
+        (_noted.c.changes <= _WAITING).label("is_true"),
+        exists(select(common_pieces.c.piece).correlate(None)).label("has_begun"),
+    ).select_from(_noted.outerjoin(common_pieces, common_pieces.c.piece == _piece))
 )
 
 _FOLD: Final = text("""
@@ -93,6 +92,13 @@ _CALLS: Final = text("SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'c
 _SOME_KEYS: Final = text("SELECT search_key FROM call_keys TABLESAMPLE SYSTEM (:percent)")
 
 
+class Known(NamedTuple):
+    """*calls* is set for a common piece. One that *is_rare* would have been counted, were it common: most likely."""
+
+    calls: int | None
+    is_rare: bool
+
+
 class CommonPieces:
     """Counts of the pieces that at least *common* calls have, and one in 500 of all."""
 
@@ -102,10 +108,14 @@ class CommonPieces:
         self._uncounted: list[str] = []
         self._next_survey: float | None = None
 
-    async def known(self, piece: str) -> int | None:
-        """Return how many calls have the piece, or None if it is not common, or not known to be."""
-        rows = await self._database.rows(_KNOWN, {"piece": piece, "common": self._common})
-        return int(rows[0]["calls"]) if rows else None
+    async def known(self, piece: str) -> Known:
+        """Return what is known of how many calls have the piece, at this moment."""
+        [row] = await self._database.rows(_KNOWN, {"piece": piece})
+        if not row["is_true"]:
+            return Known(calls=None, is_rare=False)
+        if row["calls"] is not None and row["calls"] >= self._common:
+            return Known(calls=int(row["calls"]), is_rare=False)
+        return Known(calls=None, is_rare=row["has_begun"] and len(piece) <= _LONGEST)
 
     async def count_ahead(self) -> bool:
         """Take in some changes, or count one piece; return whether there is more to do."""

@@ -17,12 +17,14 @@ from calls_adapters.sql.finding import (
     found_in_postgres,
     found_in_sqlite,
     page_and_total_of,
+    page_and_total_of_rare,
     page_of,
     page_of_common,
 )
-from calls_adapters.sql.pieces import COMMON, CommonPieces
+from calls_adapters.sql.pieces import COMMON, CommonPieces, pattern
 from calls_adapters.sql.rows import call_from, transcript_from
 from calls_adapters.sql.speech import found_by_words_in_postgres, found_by_words_in_sqlite, saying
+from calls_adapters.sql.standing import Row
 from calls_adapters.sql.tables import call_tags, calls, findings, recordings, steps
 from calls_core.call import Call, CallStatus
 from calls_core.findings import Transcript
@@ -50,13 +52,9 @@ class SqlCallSearch(CallSearch):
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
         found, filters = self._asked(wanted)
-        known = await self._known(found, filters, request)
-        if known is not None:
-            read, total = known
-        elif found.expected is not None and request.count and not request.exact_count:
-            read, total = await self._looked_up(found.expected, found, filters, request)
-        else:
-            read, total = await self._walked_to(found, filters, request)
+        read, total = await self._counted_ahead(found, filters, request) or await self._searched(
+            found, filters, request
+        )
         items = tuple(read[: request.limit])
         capped = total > COUNT_CAP and not request.exact_count
         more = len(read) > request.limit
@@ -67,18 +65,28 @@ class SqlCallSearch(CallSearch):
             next_cursor=Cursor(started_at=items[-1].details.started_at, id=items[-1].id) if more else None,
         )
 
-    async def _known(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int] | None:
-        """Return the page with a total that was counted ahead, None if it was not."""
+    async def _counted_ahead(
+        self, found: Found, filters: _Filters, request: PageRequest
+    ) -> tuple[Sequence[Call], int] | None:
+        """Return page and total if the piece alone decides, and counting ahead has told whether it is common."""
         if found.piece is None or filters or not request.count:
             return None
-        total = await self._pieces.known(found.piece)
-        if total is None:
-            return None
-        page = page_of_common(request.order, continued=request.cursor is not None)
-        values = {"piece": found.piece, "most": request.limit + 1, "left_out": request.offset}
-        if request.cursor is not None:
-            values |= {"there_at": request.cursor.started_at, "there_id": request.cursor.id}
-        return [call_from(row) for row in await self._database.rows(page, values)], total
+        known = await self._pieces.known(found.piece)
+        if known.calls is not None:
+            page = page_of_common(request.order, continued=request.cursor is not None)
+            values = {"piece": found.piece, "most": request.limit + 1, "left_out": request.offset}
+            if request.cursor is not None:
+                values |= {"there_at": request.cursor.started_at, "there_id": request.cursor.id}
+            return [call_from(row) for row in await self._database.rows(page, values)], known.calls
+        if known.is_rare and request.cursor is None and not request.offset:
+            statement = page_and_total_of_rare(request.order, request.limit)
+            return _read_with_total(await self._database.rows(statement, {"pattern": pattern(found.piece)}))
+        return None
+
+    async def _searched(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
+        if found.expected is not None and request.count and not request.exact_count:
+            return await self._looked_up(found.expected, found, filters, request)
+        return await self._walked_to(found, filters, request)
 
     async def _walked_to(self, found: Found, filters: _Filters, request: PageRequest) -> tuple[Sequence[Call], int]:
         async with self._asking(found) as connection:
@@ -95,9 +103,7 @@ class SqlCallSearch(CallSearch):
             plan = await connection.scalar(expected)
             if plan[0]["Plan"]["Plan Rows"] <= (COUNT_CAP if found.by_index else LOOKED_UP):
                 rows = (await connection.execute(page_and_total_of(found, filters, request))).mappings().all()
-                if (total := rows[0]["fitting"]) <= COUNT_CAP:
-                    return [call_from(row) for row in rows if row["id"] is not None], total
-                return await _page(connection, found, filters, request), total
+                return _read_with_total(rows) or (await _page(connection, found, filters, request), COUNT_CAP + 1)
         return await asyncio.gather(self._page(found, filters, request), self._count(found, filters, request))
 
     async def _page(self, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:
@@ -199,6 +205,13 @@ def _filters(wanted: CallFilter) -> _Filters:
 async def _page(connection: AsyncConnection, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:
     rows = (await connection.execute(page_of(found, filters, request))).mappings().all()
     return [call_from(row) for row in rows]
+
+
+def _read_with_total(rows: Sequence[Row]) -> tuple[Sequence[Call], int] | None:
+    """Return what ``page_and_total_of`` has found, None when more calls fit than it looked up."""
+    if (total := rows[0]["fitting"]) > COUNT_CAP:
+        return None
+    return [call_from(row) for row in rows if row["id"] is not None], total
 
 
 def _known_total(read: Sequence[Call], request: PageRequest) -> int | None:
