@@ -58,8 +58,6 @@ class UploadForm:
             )
         except MultipartError as error:
             raise MalformedBody(f"the form has no usable boundary: {error}") from None
-        self._delimiter = b"\r\n--" + self._parser.boundary
-        self._in_file = self._plain = False
         self._pieces = self._read(request)
 
     async def __aenter__(self) -> Self:
@@ -99,9 +97,6 @@ class UploadForm:
         try:
             with self._parser as parser:
                 async for chunk in request.stream():
-                    if self._passes(chunk):
-                        yield chunk
-                        continue
                     for event in parser.parse(chunk):
                         piece = self._taken(event)
                         if piece is not None:
@@ -114,23 +109,14 @@ class UploadForm:
         except MultipartError as error:
             raise MalformedBody(f"the form is damaged or cut off: {error}") from None
 
-    def _passes(self, chunk: bytes) -> bool:
-        """Tell whether *chunk* lies within the file, and no boundary begins in it or began before: the parser, which
-        would find the same at four times the cost, need not see it."""
-        was_plain, length = self._plain, len(self._delimiter)
-        self._plain = self._in_file and len(chunk) >= length and b"\r" not in chunk[-length:]
-        return was_plain and self._plain and chunk.rfind(self._delimiter) < 0
-
     def _taken(self, event: Any) -> str | bytes | None:  # noqa: ANN401 (the parser is not typed)
         """Take the beginning, a piece or the end (None) of a part; return what belongs to the file."""
         if isinstance(event, MultipartSegment):
             self._part, self._text = event, bytearray()
             self._require_accepted(event)
             filename: str | None = event.filename
-            self._in_file = filename is not None
             return filename
         if self._part.filename is not None:
-            self._in_file = event is not None
             return bytes(event) if event is not None else None
         if event is None:
             self._keep_field()

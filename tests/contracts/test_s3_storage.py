@@ -20,6 +20,7 @@ from calls_adapters.storage import s3, s3_client
 from calls_adapters.storage.s3 import S3Storage, open_s3_storage
 from calls_adapters.storage.s3_upload import PART
 from calls_core.errors import RecordingExists, RecordingNotFound, StorageUnavailable, UploadExpired
+from calls_core.ports import StoredFile
 from tests.servers.s3 import SECRET_KEY, S3Server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requires("s3")]
@@ -80,9 +81,24 @@ async def test_any_number_of_parts_makes_the_same_recording(
 async def test_of_several_long_recordings_under_one_key_one_is_stored(
     storage: S3Storage, s3_server: S3Server, s3_bucket: str
 ) -> None:
-    """Uploads in parts are no exception, and the losers' parts are not left behind."""
+    """Uploads in parts that all begin before the first ends are no exception, and the losers' parts are not left."""
     recordings = [bytes([number]) * (PART + 1) for number in range(3)]
-    told = await asyncio.gather(*(storage.put("a/a", pieces(r)) for r in recordings), return_exceptions=True)
+    begun, is_stored = asyncio.Barrier(3), asyncio.Event()
+
+    async def slowly(recording: bytes) -> AsyncIterator[bytes]:
+        yield recording[:PART]
+        await begun.wait()
+        if recording is not recordings[0]:  # the server looks, then writes: two at one moment would both be told yes
+            await is_stored.wait()
+        yield recording[PART:]
+
+    async def put(recording: bytes) -> StoredFile:
+        try:
+            return await storage.put("a/a", slowly(recording))
+        finally:
+            is_stored.set()
+
+    told = await asyncio.gather(*(put(recording) for recording in recordings), return_exceptions=True)
     won = [stored.sha256 for stored in told if not isinstance(stored, BaseException)]
     assert [await digest_of(storage, "a/a")] == won
     assert [type(refused) for refused in told if isinstance(refused, BaseException)] == [RecordingExists] * 2
