@@ -30,10 +30,12 @@ def configure_logging(settings: Settings) -> None:
         _without_colours,
     ]
     last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    # By default both show the local variables of every function on the way: secrets, numbers, and seconds of work.
     if settings.log_format == "json":
-        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last += [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=False)]
+        last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     config: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,

@@ -226,6 +226,15 @@ async def test_a_restarted_server_is_used_again(own_server: PostgresServer) -> N
 
 
 @pytest.mark.requires("postgres")
+async def test_a_server_that_refuses_a_connection_is_an_outage(postgres_url: str) -> None:
+    """As one does that is still starting up: also for a statement that is handed to the driver as it is."""
+    database = Database(postgres_url + "_gone")
+    with pytest.raises(RepositoryUnavailable, match="does not exist"):
+        await SqlIntakeSwitch(database).state()
+    await database.close()
+
+
+@pytest.mark.requires("postgres")
 async def test_a_commit_that_nobody_answers_is_unknown(postgres_server: PostgresServer, postgres_url: str) -> None:
     """The connection dies after the last statement: the caller is told that the outcome is not known."""
     await migrate(postgres_url)
