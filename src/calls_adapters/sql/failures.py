@@ -51,8 +51,14 @@ def database_errors() -> Iterator[None]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    general = (exc.StatementError, exc.TimeoutError, exc.DisconnectionError, exc.PendingRollbackError, OSError)
-    general += (exc.EmulatedDBAPIException,)  # of connecting, for a statement that is handed to the driver
+    general = (
+        exc.StatementError,
+        exc.TimeoutError,
+        exc.DisconnectionError,
+        exc.PendingRollbackError,
+        exc.EmulatedDBAPIException,  # of connecting, for a statement that is handed to the driver
+        OSError,
+    )
     driver = sys.modules.get("asyncpg")  # SQLite gets by without, and nobody throws what nobody has loaded
     return (*general, driver.PostgresError, driver.InterfaceError) if driver else general
 
