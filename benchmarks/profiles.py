@@ -22,7 +22,8 @@ from typing import Final
 import httpx2
 
 from benchmarks.api import ask, cases, prepare
-from benchmarks.processes import free_port, running
+from benchmarks.processes import running
+from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresServer
 
 KEPT: Final = Path("docs/explanation/profiles")

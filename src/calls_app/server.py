@@ -1,9 +1,10 @@
 """The HTTP server and, on the embedded default, the worker in the same process."""
 
+from asyncio import Transport, get_running_loop
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from socket import socket
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 from dishka import AsyncContainer
@@ -21,6 +22,7 @@ from calls_http.health import HealthChecks
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SHUTDOWN_SECONDS: Final = 25
+GATHERED_BYTES: Final = 64 * 1024
 
 
 def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
@@ -71,10 +73,44 @@ def require_safe_address(host: str, *, accounts: bool, insecure: bool) -> None:
         )
 
 
-class WholePieces(HttpToolsProtocol):
-    """Hands each piece of a body over as it came: uvicorn would copy it twice on the way."""
+class Gathering:
+    """A transport that sends what is written in one turn of the loop at once: uvicorn writes the head of an answer and
+    its body apart, and each costs a system call and a packet."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever a transport has)
+        return getattr(self._transport, name)
+
+    def write(self, piece: bytes) -> None:
+        if not self._pieces:
+            get_running_loop().call_soon(self._send)
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > GATHERED_BYTES:  # or whoever waits for a slow reader would not be told of it
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if pieces:
+            self._transport.writelines(pieces)
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with fewer copies and fewer system calls."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(Transport, Gathering(transport)))
 
     def on_body(self, body: bytes) -> None:
+        """Hand each piece of a body over as it came: it would be copied twice on the way."""
         gathered = self.cycle.body
         if not gathered:
             self.cycle.body, body = body, b""  # type: ignore[assignment]  # from which receive() makes bytes
@@ -103,7 +139,7 @@ def make_server(app: Litestar, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         lifespan="on",
-        http=WholePieces,
+        http=Protocol,
         ws="none",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,

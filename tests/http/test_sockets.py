@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from calls_app.server import WholePieces
+from calls_app.server import Protocol
 from calls_core.recording import CallId
 from calls_http.bodies import Pace
 from calls_http.edge import Lingering
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 FAST = Pace(silence_sec=0.3, grace_sec=0.2, bytes_per_sec=100_000)
 
 
-@pytest.fixture(params=[WholePieces, "h11"], ids=["ours", "h11"])
+@pytest.fixture(params=[Protocol, "h11"], ids=["ours", "h11"])
 def http(request: pytest.FixtureRequest) -> Any:
     return request.param
 
