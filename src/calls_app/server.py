@@ -99,7 +99,7 @@ class Gathering:
 
     def _send(self) -> None:
         pieces, self._pieces, self._size = self._pieces, [], 0
-        if pieces:
+        if pieces and not self._transport.is_closing():  # the client may have gone in this very turn
             self._transport.writelines(pieces)
 
 

@@ -5,12 +5,12 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 
-from calls_app.server import Protocol
+from calls_app.server import Gathering, Protocol
 from calls_core.recording import CallId
 from calls_http.bodies import Pace
 from calls_http.edge import Lingering
@@ -103,6 +103,43 @@ async def test_a_dripping_client_is_told(connect: Connect) -> None:
             break
         await asyncio.sleep(0.05)
     assert (await waiting).code == "too-slow"
+
+
+class Line:
+    """A transport that notes what leaves it."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[bytes]] = []
+        self.closed = False
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        assert not self.closed
+        self.sent.append(pieces)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_written_in_one_turn_leaves_together() -> None:
+    """Head and body are one system call; much leaves without waiting, and nothing is sent to who has gone."""
+    line = Line()
+    transport = Gathering(cast("asyncio.Transport", line))
+    transport.write(b"head")
+    transport.write(b"body")
+    assert not line.sent
+    await asyncio.sleep(0)
+    assert line.sent.pop() == [b"head", b"body"]
+    transport.write(bytes(100_000))
+    assert line.sent.pop() == [bytes(100_000)]
+    transport.write(b"last")
+    transport.close()
+    assert (line.sent.pop(), line.closed) == ([b"last"], True)
+    transport.write(b"late")
+    await asyncio.sleep(0)
+    assert not line.sent
 
 
 @pytest.mark.parametrize("size", [MAX_UPLOAD_BYTES + 4 * 1024**2 + 1, 10**15])
