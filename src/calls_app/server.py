@@ -86,6 +86,8 @@ class Gathering:
         return getattr(self._transport, name)
 
     def write(self, piece: bytes) -> None:
+        if not piece:
+            return
         if not self._pieces:
             get_running_loop().call_soon(self._send)
         self._pieces.append(piece)
@@ -100,7 +102,8 @@ class Gathering:
     def _send(self) -> None:
         pieces, self._pieces, self._size = self._pieces, [], 0
         if pieces and not self._transport.is_closing():  # the client may have gone in this very turn
-            self._transport.writelines(pieces)
+            # Not writelines: asyncio's never ends with an empty piece, and in some versions tells nobody of a slow reader.
+            self._transport.write(b"".join(pieces) if len(pieces) > 1 else pieces[0])
 
 
 class Protocol(HttpToolsProtocol):

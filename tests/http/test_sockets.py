@@ -109,12 +109,12 @@ class Line:
     """A transport that notes what leaves it."""
 
     def __init__(self) -> None:
-        self.sent: list[list[bytes]] = []
+        self.sent: list[bytes] = []
         self.closed = False
 
-    def writelines(self, pieces: list[bytes]) -> None:
+    def write(self, piece: bytes) -> None:
         assert not self.closed
-        self.sent.append(pieces)
+        self.sent.append(piece)
 
     def is_closing(self) -> bool:
         return self.closed
@@ -129,14 +129,15 @@ async def test_what_is_written_in_one_turn_leaves_together() -> None:
     transport = Gathering(cast("asyncio.Transport", line))
     transport.write(b"head")
     transport.write(b"body")
+    transport.write(b"")
     assert not line.sent
     await asyncio.sleep(0)
-    assert line.sent.pop() == [b"head", b"body"]
+    assert line.sent.pop() == b"headbody"
     transport.write(bytes(100_000))
-    assert line.sent.pop() == [bytes(100_000)]
+    assert line.sent.pop() == bytes(100_000)
     transport.write(b"last")
     transport.close()
-    assert (line.sent.pop(), line.closed) == ([b"last"], True)
+    assert (line.sent.pop(), line.closed) == (b"last", True)
     transport.write(b"late")
     await asyncio.sleep(0)
     assert not line.sent
