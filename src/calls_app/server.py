@@ -102,7 +102,7 @@ class Gathering:
     def _send(self) -> None:
         pieces, self._pieces, self._size = self._pieces, [], 0
         if pieces and not self._transport.is_closing():  # the client may have gone in this very turn
-            # Not writelines: asyncio's never ends with an empty piece, and in some versions tells nobody of a slow reader.
+            # Not writelines: asyncio's never ends with an empty piece, and may tell nobody of a slow reader.
             self._transport.write(b"".join(pieces) if len(pieces) > 1 else pieces[0])
 
 
