@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -51,6 +51,7 @@ class FakeAi:
     sent_bytes: int = 0
     _ahead: deque[Behaviour] = field(default_factory=deque)
     _made: dict[str, bytes] = field(default_factory=dict)
+    _one_by_one: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _polls_ahead: deque[Behaviour] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -150,15 +151,16 @@ class FakeAi:
         except (multipart.MultipartError, KeyError) as error:
             return _error(400, f"the form cannot be read: {error}")
         self.asked.append(fields | {"idempotency-key": key})
-        if key not in self._made or self.forgetful:
-            try:
-                answer, seconds = await asyncio.to_thread(transcribed, file)
-            except NotWav as error:
-                return _error(400, f"Invalid file format: {error}")
-            self.paid[key] += 1
-            self.paid_sec += seconds
-            self._made[key] = msgspec.json.encode(answer)
-        return replace(behaviour, body=self._made[key])
+        async with self._one_by_one[key]:  # who asks again meanwhile gets the same
+            if key not in self._made or self.forgetful:
+                try:
+                    answer, seconds = await asyncio.to_thread(transcribed, file)
+                except NotWav as error:
+                    return _error(400, f"Invalid file format: {error}")
+                self.paid[key] += 1
+                self.paid_sec += seconds
+                self._made[key] = msgspec.json.encode(answer)
+            return replace(behaviour, body=self._made[key])
 
     async def _ordered(self, request: Request, body: bytes, behaviour: Behaviour) -> Behaviour:
         """Take an order, which costs, unless it was taken before."""
@@ -168,11 +170,12 @@ class FakeAi:
         except msgspec.MsgspecError as error:
             return _error(400, f"the order cannot be read: {error}")
         self.asked.append({"idempotency-key": key, **{name: str(value) for name, value in fields.items()}})
-        if key not in self._made or self.forgetful:
-            self.paid[key] += 1
-            order = await self.errands.take(fields)
-            self._made[key] = msgspec.json.encode({"id": order.id, "status": "queued"})
-        return replace(behaviour, body=self._made[key])
+        async with self._one_by_one[key]:
+            if key not in self._made or self.forgetful:
+                self.paid[key] += 1
+                order = await self.errands.take(fields)
+                self._made[key] = msgspec.json.encode({"id": order.id, "status": "queued"})
+            return replace(behaviour, body=self._made[key])
 
     async def _tell(self, job_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.polled += 1
