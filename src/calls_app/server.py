@@ -107,19 +107,10 @@ class Gathering:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, with fewer copies and fewer system calls."""
+    """uvicorn's, with fewer system calls."""
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # loops give no less
         super().connection_made(cast(Transport, Gathering(transport)))
-
-    def on_body(self, body: bytes) -> None:
-        """Hand each piece of a body over as it came: it would be copied twice on the way."""
-        gathered = self.cycle.body
-        if not gathered:
-            self.cycle.body, body = body, b""  # type: ignore[assignment]  # from which receive() makes bytes
-        elif isinstance(gathered, bytes):
-            self.cycle.body = bytearray(gathered)
-        super().on_body(body)
 
 
 class Server(uvicorn.Server):

@@ -99,7 +99,7 @@ async def test_what_was_sent_before_anybody_listened_is_heard(pair: tuple[WakeUp
 async def test_it_is_heard_at_once(pair: tuple[WakeUpBroker, WakeUpBroker]) -> None:
     """Who waits hears within a fraction of the time after which they would look by themselves."""
     async with listening(pair[1]) as following:
-        waiting = asyncio.create_task(following())  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(following())
         await asyncio.sleep(0.3)
         job_id, began = some_id(), time.monotonic()
         await sender(pair[0]).wake(job_id)
@@ -184,13 +184,13 @@ async def test_a_listener_outlives_the_server(
     caplog.set_level(logging.INFO, "calls.wake_ups")
     wake_ups, listener = sender(brokers(server.url)), brokers(server.url)
     async with listening(listener) as following, listening(brokers(server.url)) as newcomer:
-        waiting = asyncio.create_task(following())  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(following())
         await wake_ups.wake(some_id())
         await waiting
-        waiting = asyncio.create_task(following())  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(following())
         await asyncio.sleep(0.3)
         server.kill()
-        coming = asyncio.create_task(newcomer())  # type: ignore[arg-type]
+        coming = asyncio.ensure_future(newcomer())
         await wake_ups.wake(some_id())
         await asyncio.to_thread(server.start)
         async with asyncio.timeout(PATIENCE_SEC):
@@ -207,7 +207,7 @@ async def test_a_listener_outlives_the_queue(server: Server, brokers: Brokers) -
     """The queue removed from the server, with all that it knew of listeners: both sides make it again."""
     wake_ups = sender(brokers(server.url))
     async with listening(brokers(server.url)) as following:
-        waiting = asyncio.create_task(following())  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(following())
         await asyncio.sleep(0.3)
         await server.wipe()
         job_id = some_id()
@@ -236,7 +236,7 @@ async def test_a_server_that_hangs_makes_few_wait(server: Server, brokers: Broke
     listener = brokers(server.url)
     ids = heard(listener)
     await anext(ids)
-    waiting = asyncio.create_task(anext(ids))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(anext(ids))
     await asyncio.sleep(0.3)
     server.pause()
     try:
@@ -275,7 +275,7 @@ async def test_without_a_server_nobody_waits(url: str, brokers: Brokers, caplog:
     assert caplog.text.count("wake-ups are not sent") == 1
     with pytest.raises(BrokerUnavailable, match="9"):
         await broker.check()
-    waiting = asyncio.create_task(anext(heard(broker)))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(anext(heard(broker)))
     await asyncio.sleep(0.2)
     waiting.cancel()
     await asyncio.wait([waiting])
@@ -287,7 +287,7 @@ async def test_without_a_server_nobody_waits(url: str, brokers: Brokers, caplog:
 async def test_who_stops_listening_is_let_go(url: str, brokers: Brokers) -> None:
     """At whatever moment of connecting it is: also when that fails at the same time."""
     for turns in range(60):
-        waiting = asyncio.create_task(anext(heard(brokers(url))))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(anext(heard(brokers(url))))
         for _ in range(turns):
             await asyncio.sleep(0)
         waiting.cancel()

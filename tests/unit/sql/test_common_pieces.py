@@ -173,7 +173,7 @@ def test_counts_are_true_at_any_moment(postgres_url: str, run: Callable[[Awaitab
     database = Database(postgres_url)
     CountingMachine.told = 0
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             lambda: CountingMachine(database, run),
             settings=settings(max_examples=15, stateful_step_count=30, deadline=None, phases=[Phase.generate]),
         )

@@ -43,7 +43,7 @@ def load_engine(settings: WhisperSettings) -> Engine:
     """
     # Here and not above: the libraries take 60 MB and half a second, also where ANALYZERS leaves this analyzer out.
     from faster_whisper import WhisperModel  # type: ignore[import-untyped]  # noqa: PLC0415
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 (as above)
 
     # faster-whisper makes its spectrogram by NumPy, whose OpenBLAS hands half of it to another thread and, on a machine
     # under load, may wait for that half for ever: no recording would be transcribed any more.
