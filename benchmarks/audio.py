@@ -1,4 +1,6 @@
-"""Measures the analyzer ``signal`` beside the decoder alone, pydub and silencedetect: ``python -m benchmarks.audio``.
+"""Measures the analyzer ``signal`` beside what else finds silences: ``python -m benchmarks.audio``.
+
+That is pydub, auditok and ffmpeg's silencedetect; and the decoder alone, which finds none.
 
 Every method is a process of its own, taken in turns with the others; its processor time (user and system, children
 included) is reported without that of the same method on one second of the same audio, which is its start-up.
@@ -8,6 +10,7 @@ included) is reported without that of the same method on one second of the same 
 import argparse
 import asyncio
 import json
+import math
 import os
 import re
 import shutil
@@ -133,10 +136,27 @@ def pydub(path: Path, step: int) -> int:
 
 
 def silencedetect(path: Path) -> int:
-    command = [str(ffmpeg()), "-nostdin", "-hide_banner", "-threads", "1", "-i", str(path)]
+    command = [ffmpeg(), "-nostdin", "-hide_banner", "-threads", "1", "-i", str(path)]
     command += ["-af", "silencedetect=n=-40dB:d=0.7", "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return len(re.findall("silence_start", done.stderr))
+
+
+def auditok(path: Path) -> int:
+    """Return how many gaps there are between the events that it finds."""
+    from auditok import split
+
+    events = split(
+        path,
+        large_file=True,  # else it loads the whole
+        analysis_window=0.01,
+        energy_threshold=20 * math.log10(32768) - 40,
+        min_dur=0.01,
+        max_dur=None,
+        max_silence=0.69,
+        max_trailing_silence=0,
+    )
+    return sum(1 for _ in events) - 1
 
 
 METHODS: Final[Mapping[str, Callable[[Path], int]]] = {
@@ -144,16 +164,18 @@ METHODS: Final[Mapping[str, Callable[[Path], int]]] = {
     "decoder": decoder,
     "pydub-10": lambda path: pydub(path, 10),
     "pydub-1": lambda path: pydub(path, 1),
+    "auditok": auditok,
     "silencedetect": silencedetect,
 }
+WAV_ALONE: Final = ("auditok", "pydub-10", "pydub-1")
+"""What reads the rest by ffmpeg, whole."""
 
 
-def ffmpeg() -> str | None:
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-    except ImportError:
-        return shutil.which("ffmpeg")
-    return str(get_ffmpeg_exe())
+def ffmpeg() -> str:
+    """Return that of the machine, which decodes faster than the static one of the package."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    return shutil.which("ffmpeg") or str(get_ffmpeg_exe())
 
 
 # --- Measuring ----------------------------------------------------------------------------------------------------
@@ -238,8 +260,9 @@ def main() -> None:
     results = []
     memory = {}
     for case in (case for case in CASES if case.name in wanted.cases):
-        methods = ["ours", "decoder", *(["silencedetect"] if ffmpeg() else [])]
-        methods += ["pydub-10", "pydub-1"] if wanted.pydub and case.codec == "pcm_s16le" else []
+        left_out = set() if case.codec == "pcm_s16le" else set(WAV_ALONE)
+        left_out |= set() if wanted.pydub else {"pydub-10", "pydub-1"}
+        methods = [method for method in METHODS if method not in left_out]
         results.append(compare(case, wanted.folder, wanted.minutes, wanted.rounds, methods))
         show(results[-1])
         if wanted.memory:

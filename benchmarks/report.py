@@ -102,7 +102,7 @@ def of_audio(figures: Figures) -> Iterator[Row]:
         methods = {name: row["cpu_sec_per_hour"] for name, row in case["methods"].items()}
         ours = round(methods["ours"], 3)
         yield Row(f"{case['case']}, beside the decoder", ours, methods["decoder"], "s/h", case["target"])
-        for peer, target in (("silencedetect", None), ("pydub-10", None), ("pydub-1", 0.01)):
+        for peer, target in (("silencedetect", None), ("auditok", None), ("pydub-10", None), ("pydub-1", 0.01)):
             if peer in methods:
                 wanted = target if case["case"] == "wav8k.wav" else None
                 yield Row(f"{case['case']}, beside {peer}", ours, methods[peer], "s/h", wanted)
