@@ -20,12 +20,33 @@ _DROP: Final = """files => {
     return carried
 }"""
 
+_WATCH: Final = """() => {
+    window.moved = 0
+    const add = shifts => { for (const one of shifts.getEntries()) if (!one.hadRecentInput) window.moved += one.value }
+    new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true })
+}"""
+_AFTER_TWO_FRAMES: Final = "() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
+
 
 def drop(page: Page, files: Sequence[tuple[str, bytes]]) -> None:
     """Drag *files* onto the page and let them go."""
     carried = page.evaluate_handle(_DROP, [[name, base64.b64encode(content).decode()] for name, content in files])
     for event in ("dragover", "drop"):
         page.locator("main").dispatch_event(event, {"dataTransfer": carried})
+
+
+def watch_layout(page: Page) -> None:
+    """From the next page on, note what moves: ``moved`` tells how much."""
+    page.add_init_script(f"({_WATCH})()")
+
+
+def moved(page: Page) -> float:
+    """Return the cumulative layout shift, without a unit: the part of the window that moved, times how far.
+
+    https://web.dev/articles/cls calls up to 0.1 good. What somebody asked for a moment before does not count.
+    """
+    page.evaluate(_AFTER_TWO_FRAMES)
+    return float(page.evaluate("window.moved"))
 
 
 def barriers(page: Page) -> list[str]:

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from calls_http.page import page_folder
-from tests.browser.seeing import SCREENSHOTS, barriers
+from tests.browser.seeing import SCREENSHOTS, barriers, moved, watch_layout
 from tests.e2e.conversation import ended, register, upload
 from tests.servers.service import Service
 
 pytestmark = pytest.mark.requires("browser")
 
 FIRST_PAGE_LIMIT = 350_000
+STILL = 0.05
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WAYS = {
     "desk-light-en": {"viewport": DESK, "color_scheme": "light", "locale": "en-GB"},
@@ -33,8 +34,9 @@ def call_id(service: Service, recording: Path) -> str:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_barriers(service: Service, opened: Callable[..., Page], call_id: str, way: str) -> None:
-    """Axe finds nothing by WCAG 2.2 AA, and nothing is wider than the window."""
+    """Axe finds nothing by WCAG 2.2 AA, nothing is wider than the window, and nothing moves while a page loads."""
     page = opened(f"{service.url}/ui/", bypass_csp=True, **WAYS[way])
+    watch_layout(page)
     found = {}
     for name in ("", f"calls/{call_id}", "upload", "dashboard", "deliveries", "health", "nowhere"):
         page.goto(f"{service.url}/ui/{name}")
@@ -42,8 +44,36 @@ def test_no_barriers(service: Service, opened: Callable[..., Page], call_id: str
         if name.startswith("calls/"):
             expect(page.locator("canvas").first).to_be_visible()
         page.screenshot(path=SCREENSHOTS / f"{name.partition('/')[0] or 'list'}-{way}.png", full_page=True)
-        found[name] = barriers(page)
+        shift = moved(page)
+        found[name] = [*barriers(page), *([f"moved by {shift}"] if shift > STILL else [])]
     assert found == {name: [] for name in found}
+
+
+def test_the_list_stays_where_it_is(service: Service, opened: Callable[..., Page], call_id: str) -> None:
+    """Nothing moves when it turns out that the calls are very many and, after they are there, who asks."""
+    page = opened(f"{service.url}/ui/nowhere", **WAYS["phone-dark-ru"])
+    watch_layout(page)
+    waiting: list[Route] = []
+
+    def wait(route: Route) -> None:
+        waiting.append(route)
+
+    def many(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        row = next(call for call in found["items"] if call["id"] == call_id)
+        items = [row | {"id": f"{call_id[:-2]}{number:02}"} for number in range(50)]
+        route.fulfill(response=answer, json=found | {"items": items, "total": 10_000, "total_capped": True})
+
+    page.route("**/auth/me", wait)
+    page.route("**/calls?*", many)
+    page.goto(f"{service.url}/ui/")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    for route in waiting:
+        route.continue_()
+    expect(page.locator("nav a:visible", has_text="Загрузка")).to_be_visible()
+    assert moved(page) < STILL
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_no_barriers_in_what_opens(service: Service, opened: Callable[..., Page], call_id: str) -> None:
