@@ -135,23 +135,14 @@ async def test_a_message_that_is_no_wake_up_is_dropped(
     """Whatever else is put into the queue, the next wake-up is heard."""
     broker = brokers(server.url)
     assert isinstance(broker, TaskiqBroker)
-    body = b'{"task_id": "x", "task_name": "calls.wake", "labels": {}, "args": %s, "kwargs": {}}'
-    for rubbish in (
-        b"",
-        b"\xff\x00",
-        b"[]",
-        b"null",
-        body % b"[]",
-        body % b'["nobody"]',
-        body % b"[7]",
-        body % b"[{}]",
-    ):
-        await broker.kick(BrokerMessage(task_id="x", task_name="x", message=rubbish, labels={}))
+    rubbish = (b"", b"\xff\x00", b"nobody", b'{"task_name": "calls.wake", "args": ["%s"]}' % str(some_id()).encode())
+    for body in rubbish:
+        await broker.kick(BrokerMessage(task_id="x", task_name="x", message=body, labels={}))
     job_id = some_id()
     await sender(broker).wake(job_id)
     async with listening(broker) as following:
         assert await following() == job_id
-    assert caplog.text.count("no wake-up was dropped") == 8
+    assert caplog.text.count("no wake-up was dropped") == len(rubbish)
 
 
 @pytest.mark.parametrize("server", SERVERS, indirect=True)

@@ -69,11 +69,11 @@ class RedisServer(Program):
         return replies.decode().split("\r\n", 1)[1].strip()
 
     async def unread(self) -> int:
-        """Return how many wake-ups are in the stream."""
-        return int(self.command("XLEN", "calls.wake").removeprefix(":"))
+        """Return how many wake-ups are in the list."""
+        return int(self.command("LLEN", "calls.wake-ups").removeprefix(":"))
 
     async def wipe(self) -> None:
-        """Forget everything, the stream and its group too."""
+        """Forget everything, wake-ups too."""
         self.command("FLUSHALL")
 
     def _answers(self) -> bool:

@@ -1,73 +1,71 @@
-"""Wake-ups through a stream in Redis."""
+"""Wake-ups through a list in Redis."""
 
-from typing import Final, cast
+import asyncio
+from typing import Final
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError, ResponseError
-from taskiq_redis import RedisStreamBroker
+from redis.exceptions import RedisError
+from taskiq import BrokerMessage
+from taskiq_redis import ListQueueBroker
 
-from calls_adapters.taskiq.broker import KEPT, QUEUE, TAKE_SECONDS, BrokerUnavailable
+from calls_adapters.taskiq.broker import KEPT, TAKE_SECONDS, BrokerUnavailable
 from calls_adapters.taskiq.messages import TaskiqBroker
 
+LIST: Final = "calls.wake-ups"
 CONNECTIONS: Final = 20
 CONNECT_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 3.0
+
+DOWN: Final = (RedisError, OSError)
 
 
-class SteadyStreamBroker(TaskiqBroker, RedisStreamBroker):  # type: ignore[misc] # its messages need no acknowledgement
-    """taskiq's broker over streams, whose ``listen()`` outlives the server (https://redis.io/docs/latest/commands/xreadgroup/).
+class BoundedListBroker(TaskiqBroker, ListQueueBroker):
+    """taskiq's broker over a list, which is bounded, and whose ``listen()`` outlives the server.
 
-    The group begins at the start of the stream, so that nothing is missed that was sent before the first worker came.
-    An entry is read without a claim on it (NOACK) and deleted at once; the stream is trimmed when it is written to,
-    so entries that a dying worker has read and not deleted go too. All workers are one consumer, since nobody's claims
-    have to be told apart: thus no trace is left of those that are gone.
+    An entry is taken and deleted by one command (https://redis.io/docs/latest/commands/blpop/), so it is gone with a
+    worker that dies of it. No trace is left of workers, and nothing has to be made before the first message.
+
+    Listening has a connection of its own, which stays with it: to borrow one for each message takes longer than to ask.
     """
 
     def __init__(self, url: str) -> None:
+        # There is no timeout of the socket: redis-py starts a task for each command then. Who calls sets one.
         super().__init__(
             url,
-            queue_name=QUEUE,
-            consumer_group_name=QUEUE,
-            consumer_name="workers",
-            consumer_id="0",
-            maxlen=KEPT,
+            queue_name=LIST,
             max_connection_pool_size=CONNECTIONS,
             socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=TAKE_SECONDS * 2,  # a quiet read must end by itself before it
+            socket_timeout=None,
             # A pooled connection that died unseen fails the first command on it.
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 2),
         )
+        self._sending: Redis = Redis(connection_pool=self.connection_pool)
+        self._listening: AbstractConnection = self.connection_pool.make_connection()  # type: ignore[no-untyped-call]
 
-    async def startup(self) -> None:
-        """Need no server: whoever finds that there is no group makes one."""
+    async def kick(self, message: BrokerMessage) -> None:
+        async with self._sending.pipeline(transaction=False) as both:
+            both.rpush(LIST, message.message)
+            both.ltrim(LIST, -KEPT, -1)
+            await both.execute()
 
     async def take(self) -> bytes | None:
         try:
-            async with Redis(connection_pool=self.connection_pool) as redis:
-                try:
-                    found = await redis.xreadgroup(
-                        QUEUE, self.consumer_name, {QUEUE: ">"}, count=1, block=int(TAKE_SECONDS * 1000), noack=True
-                    )
-                except ResponseError as error:
-                    if "NOGROUP" not in str(error) and "UNBLOCKED" not in str(error):
-                        raise
-                    # No worker was here before, or the server has lost all it knew.
-                    await redis.xgroup_create(QUEUE, QUEUE, id=self.consumer_id, mkstream=True)
-                    return None
-                for _, entries in cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", found or []):
-                    for entry, fields in entries:
-                        await redis.xdel(QUEUE, entry)
-                        return fields.get(b"data", b"")
-        except (RedisError, OSError) as error:
-            if "BUSYGROUP" in str(error):
-                return None
-            raise BrokerUnavailable(f"Redis: {error}") from error
-        return None
+            async with asyncio.timeout(TAKE_SECONDS + ANSWER_SECONDS):
+                await self._listening.send_command("BLPOP", LIST, int(TAKE_SECONDS))
+                found = await self._listening.read_response()
+        except DOWN as error:
+            raise BrokerUnavailable(f"Redis: {str(error) or 'no answer in time'}") from error
+        return found[1] if found else None
 
     async def check(self) -> str:
         try:
-            async with Redis(connection_pool=self.connection_pool) as redis:
-                return f"Redis answers: {await redis.xlen(QUEUE)} wake-ups are not read yet"
-        except (RedisError, OSError) as error:
+            return f"Redis answers: {await self._sending.llen(LIST)} wake-ups are not read yet"
+        except DOWN as error:
             raise BrokerUnavailable(f"Redis: {error}") from error
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        await self._listening.disconnect()

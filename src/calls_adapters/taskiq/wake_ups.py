@@ -73,9 +73,9 @@ def make_broker(url: str) -> WakeUpBroker:
             case "memory":
                 return MemoryBroker()
             case "redis" | "rediss":
-                from calls_adapters.taskiq.redis import SteadyStreamBroker  # noqa: PLC0415 (start-up time and memory)
+                from calls_adapters.taskiq.redis import BoundedListBroker  # noqa: PLC0415 (start-up time and memory)
 
-                return SteadyStreamBroker(url)
+                return BoundedListBroker(url)
             case "amqp" | "amqps":
                 from calls_adapters.taskiq.rabbitmq import RabbitBroker  # noqa: PLC0415 (start-up time and memory)
 
