@@ -85,7 +85,7 @@ class Worker:
         os.killpg(self.process, signal.SIGCONT)
         moments = await self.noted(tasks)
         self.rates.append(tasks / (moments[-1] - began))
-        # Added up over all turns: the clock of processes counts hundredths of a second, of which one turn may take three.
+        # Added up over all turns: processes are timed in hundredths of a second, of which one turn may take three.
         self.used_sec += cpu_seconds([self.process]) - used
         self.drained += tasks
 
