@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from calls_adapters.sql import normalized_url
 from calls_adapters.sql.rows import call_row
-from calls_adapters.sql.tables import UtcDateTime
+from calls_adapters.sql.tables.metadata import UtcDateTime
 from calls_adapters.sql.writing import first_place
 from calls_core.call import Call, CallDetails, CallStatus
 from calls_core.recording import CallId

@@ -56,9 +56,11 @@ from calls_adapters.sql import (
     SqlUploads,
     SqlUsers,
 )
-from calls_adapters.sql.account_tables import api_keys, sign_in_attempts, users
-from calls_adapters.sql.governance_tables import erasures, exports
-from calls_adapters.sql.tables import audit, calls, destinations, events, holds, idempotency_keys, intake, uploads
+from calls_adapters.sql.tables.accounts import api_keys, sign_in_attempts, users
+from calls_adapters.sql.tables.arrivals import holds, idempotency_keys, intake, uploads
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.deliveries import destinations, events
+from calls_adapters.sql.tables.governance import audit, erasures, exports
 from calls_core.call import Call, CallDetails
 from calls_core.events import Event, EventId, EventType
 from calls_core.findings import Facts, Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word

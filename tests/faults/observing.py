@@ -10,8 +10,12 @@ from typing import Any, Final
 import httpx2
 from sqlalchemy import Select, select
 
-from calls_adapters.sql import tables
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.tables.arrivals import holds
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.deliveries import events
+from calls_adapters.sql.tables.jobs import jobs
+from calls_adapters.sql.tables.recordings import findings, recordings, steps
 from tests.faults.checker import Verdict, check
 from tests.faults.history import CallRow, EventRow, FindingRow, JobRow, RecordingRow, State, StepRow, Upload
 from tests.servers.s3 import S3Server
@@ -71,8 +75,8 @@ async def _rows_of(database_url: str) -> State:
             async def rows(statement: Select[Any]) -> list[tuple[Any, ...]]:
                 return [tuple(map(_text, row)) for row in await connection.execute(statement)]
 
-            call, recording, step, finding = tables.calls.c, tables.recordings.c, tables.steps.c, tables.findings.c
-            of_recording = tables.recordings.join
+            call, recording, step, finding = calls.c, recordings.c, steps.c, findings.c
+            of_recording = recordings.join
             return State(
                 calls=[
                     CallRow(*r) for r in await rows(select(call.id, call.external_id, call.status, call.failure_code))
@@ -84,18 +88,16 @@ async def _rows_of(database_url: str) -> State:
                 steps=[
                     StepRow(*r)
                     for r in await rows(
-                        select(recording.call_id, step.analyzer, step.status).select_from(of_recording(tables.steps))
+                        select(recording.call_id, step.analyzer, step.status).select_from(of_recording(steps))
                     )
                 ],
                 findings=[
                     FindingRow(*r)
-                    for r in await rows(
-                        select(recording.call_id, finding.analyzer).select_from(of_recording(tables.findings))
-                    )
+                    for r in await rows(select(recording.call_id, finding.analyzer).select_from(of_recording(findings)))
                 ],
-                jobs=[JobRow(*r) for r in await rows(select(tables.jobs.c["id", "call_id", "state"]))],
-                events=[EventRow(*r) for r in await rows(select(tables.events.c["id", "call_id", "type"]))],
-                holds=[str(r[0]) for r in await rows(select(tables.holds.c.key))],
+                jobs=[JobRow(*r) for r in await rows(select(jobs.c["id", "call_id", "state"]))],
+                events=[EventRow(*r) for r in await rows(select(events.c["id", "call_id", "type"]))],
+                holds=[str(r[0]) for r in await rows(select(holds.c.key))],
             )
     finally:
         await database.close()

@@ -7,9 +7,9 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from calls_adapters.sql.account_tables import api_keys, sessions, users
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.standing import Row, Standing
+from calls_adapters.sql.tables.accounts import api_keys, sessions, users
 from calls_core.accounts import ApiKey, ApiKeyId, Role, Scope, Session, SessionId, User, UserId
 from calls_core.errors import ApiKeyNotFound, LastAdmin, UsernameTaken, UserNotFound
 from calls_core.ports import ApiKeys, Users

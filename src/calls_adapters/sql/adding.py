@@ -12,7 +12,11 @@ from calls_adapters.sql.intake import STATE
 from calls_adapters.sql.keys import keep_first_answer
 from calls_adapters.sql.rows import call_row
 from calls_adapters.sql.standing import Standing
-from calls_adapters.sql.tables import UtcDateTime, call_keys, call_tags, calls, events, idempotency_keys, intake
+from calls_adapters.sql.tables.arrivals import idempotency_keys, intake
+from calls_adapters.sql.tables.calls import call_tags, calls
+from calls_adapters.sql.tables.deliveries import events
+from calls_adapters.sql.tables.metadata import UtcDateTime
+from calls_adapters.sql.tables.search import call_keys
 from calls_adapters.sql.writing import store_call, store_events
 from calls_core.call import Call
 from calls_core.events import Event

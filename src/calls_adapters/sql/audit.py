@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import storable
-from calls_adapters.sql.tables import audit
+from calls_adapters.sql.tables.governance import audit
 from calls_core.audit import Actor, AuditEntry, AuditFilter
 from calls_core.ports import AuditLog
 

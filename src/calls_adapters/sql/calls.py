@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from calls_adapters.sql import tables
 from calls_adapters.sql.adding import AddAtOnce, add_in_steps
 from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
@@ -16,7 +15,10 @@ from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.keys import SqlIdempotencyKeys, keep_answer
 from calls_adapters.sql.rows import call_changes, call_from, recording_from
 from calls_adapters.sql.standing import Standing, Taken
-from calls_adapters.sql.tables import calls, findings, jobs, recordings, steps
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.deliveries import events as stored_events
+from calls_adapters.sql.tables.jobs import jobs
+from calls_adapters.sql.tables.recordings import findings, recordings, steps
 from calls_adapters.sql.uploads import end_uploads, finish_upload
 from calls_adapters.sql.writing import accept, doom, store_call, store_events, store_findings, store_job, store_steps
 from calls_core.audit import SYSTEM, Actor, AuditEntry
@@ -124,7 +126,7 @@ class SqlCallRepository(CallRepository):
                 raise CallNotFound(_missing(call_id))
             await doom(self._database, connection, keys)
             await end_uploads(self._database, connection, call_id)
-            await connection.execute(delete(tables.events).where(tables.events.c.call_id == call_id))
+            await connection.execute(delete(stored_events).where(stored_events.c.call_id == call_id))
             await store_events(connection, [event])
             receipt = AuditEntry.of_erasure(event.id, event.occurred_at, by, call_id, had_recording=bool(keys))
             await store_entry(connection, receipt)

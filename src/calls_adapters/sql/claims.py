@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Select, Table, Update, bindparam, literal_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.governance_tables import exports
-from calls_adapters.sql.tables import deliveries, jobs
+from calls_adapters.sql.tables.deliveries import deliveries
+from calls_adapters.sql.tables.governance import exports
+from calls_adapters.sql.tables.jobs import jobs
 from calls_core.delivery import DeliveryClaim
 from calls_core.errors import LeaseLost
 from calls_core.exports import ExportClaim

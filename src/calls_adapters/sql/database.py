@@ -26,7 +26,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from calls_adapters.sql.failures import database_errors
 from calls_adapters.sql.standing import Row, Standing, ask_driver
-from calls_adapters.sql.tables import UtcDateTime
+from calls_adapters.sql.tables.metadata import UtcDateTime
 from calls_core.ports import Clock
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}

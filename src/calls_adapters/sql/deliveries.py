@@ -21,7 +21,7 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.delivery_rows import attempt_from, attempt_row, delivery_from, destination_from
 from calls_adapters.sql.fanning import delivery_row, fitting, insert_deliveries
 from calls_adapters.sql.rows import event_from
-from calls_adapters.sql.tables import attempts, deliveries, destinations, events
+from calls_adapters.sql.tables.deliveries import attempts, deliveries, destinations, events
 from calls_core.delivery import Attempt, Delivery, DeliveryClaim, DeliveryFilter, DeliveryId, DeliveryState, Ending
 from calls_core.destination import Destination
 from calls_core.errors import DeliveryNotFound, Reason

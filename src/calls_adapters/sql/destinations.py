@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.delivery_rows import destination_from, destination_row
 from calls_adapters.sql.keys import keep_answer
-from calls_adapters.sql.tables import destinations
+from calls_adapters.sql.tables.deliveries import destinations
 from calls_core.destination import Destination
 from calls_core.errors import DestinationNotFound
 from calls_core.events import DestinationId

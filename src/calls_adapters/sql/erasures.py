@@ -8,8 +8,8 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.governance_tables import erased_calls, erasures
 from calls_adapters.sql.keys import keep_answer
+from calls_adapters.sql.tables.governance import erased_calls, erasures
 from calls_adapters.sql.writing import overwriting
 from calls_core.errors import ErasureNotFound
 from calls_core.governance import ErasedCall, Erasure, ErasureId, ErasureOutcome

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.claims import change_held, lock, running
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.governance_tables import archived_calls, exports
 from calls_adapters.sql.keys import keep_answer
 from calls_adapters.sql.rows import storable
-from calls_adapters.sql.tables import calls
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.governance import archived_calls, exports
 from calls_adapters.sql.writing import doom, take_hold
 from calls_core.errors import ExportNotFound, Reason
 from calls_core.exports import (

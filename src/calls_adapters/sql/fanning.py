@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.delivery_rows import destination_from
-from calls_adapters.sql.tables import calls, deliveries, destinations, events
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.deliveries import deliveries, destinations, events
 from calls_core.delivery import DeliveryFilter, DeliveryState
 from calls_core.destination import DeliveryMode, Destination
 from calls_core.events import Event

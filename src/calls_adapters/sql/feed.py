@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Exists, bindparam, delete, select, update
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.fanning import fan_out
 from calls_adapters.sql.rows import event_from
-from calls_adapters.sql.tables import deliveries, events, feed
+from calls_adapters.sql.tables.deliveries import deliveries, events, feed
 from calls_core.delivery import WAITING
 from calls_core.events import Event
 from calls_core.ports import EventFeed, FeedEntry, Told

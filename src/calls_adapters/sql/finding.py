@@ -39,7 +39,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from calls_adapters.sql.pieces import pattern
 from calls_adapters.sql.standing import Standing
-from calls_adapters.sql.tables import call_keys, call_places, calls
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.search import call_keys, call_places
 from calls_adapters.sql.writing import PLACES_PER_SECOND, first_place
 from calls_core.search import COUNT_CAP, CallFilter, Cursor, Order, PageRequest
 

@@ -24,18 +24,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.rows import call_changes, event_rows, finding_rows, step_rows
-from calls_adapters.sql.tables import (
-    UtcDateTime,
-    call_tags,
-    call_words,
-    calls,
-    events,
-    findings,
-    jobs,
-    recordings,
-    step_parts,
-    steps,
-)
+from calls_adapters.sql.tables.calls import call_tags, calls
+from calls_adapters.sql.tables.deliveries import events
+from calls_adapters.sql.tables.jobs import jobs
+from calls_adapters.sql.tables.metadata import UtcDateTime
+from calls_adapters.sql.tables.recordings import findings, recordings, step_parts, steps
+from calls_adapters.sql.tables.search import call_words
 from calls_adapters.sql.writing import overwriting
 from calls_core.call import Call
 from calls_core.events import Event

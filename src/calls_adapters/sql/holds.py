@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.tables import holds
+from calls_adapters.sql.tables.arrivals import holds
 from calls_adapters.sql.writing import CLEARED_AWAY
 from calls_core.errors import UploadExpired
 from calls_core.ports import Holds

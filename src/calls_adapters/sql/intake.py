@@ -7,7 +7,7 @@ from sqlalchemy import select
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import storable
 from calls_adapters.sql.standing import Standing
-from calls_adapters.sql.tables import intake
+from calls_adapters.sql.tables.arrivals import intake
 from calls_core.ports import IntakeState, IntakeSwitch
 
 STATE: Final = select(intake.c.accepting, intake.c.reason)

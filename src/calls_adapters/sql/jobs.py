@@ -23,7 +23,8 @@ from calls_adapters.sql.database import Database
 from calls_adapters.sql.finishing import finish_at_once
 from calls_adapters.sql.rows import claim_from, copy_row, storable
 from calls_adapters.sql.speech import store_words
-from calls_adapters.sql.tables import LIVE, jobs, recordings
+from calls_adapters.sql.tables.jobs import LIVE, jobs
+from calls_adapters.sql.tables.recordings import recordings
 from calls_adapters.sql.writing import (
     accept,
     doom,

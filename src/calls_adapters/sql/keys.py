@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.standing import Standing, Taken
-from calls_adapters.sql.tables import idempotency_keys as keys
+from calls_adapters.sql.tables.arrivals import idempotency_keys as keys
 from calls_core.errors import IdempotencyKeyInUse
 from calls_core.ports import ANSWERS_KEPT, TOKEN_BITS, Answer, IdempotencyKeys, KeyClaim, KeyedAnswer, Receipt
 from calls_core.recording import CallId

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.claims import lock
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.tables import jobs, recordings, step_parts
+from calls_adapters.sql.tables.jobs import jobs
+from calls_adapters.sql.tables.recordings import recordings, step_parts
 from calls_adapters.sql.writing import overwriting
 from calls_core.job import Claim, JobId
 from calls_core.ports import StepParts

@@ -21,7 +21,7 @@ from sqlalchemy import Text, bindparam, exists, func, select, text
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.frequent import frequent_pieces
 from calls_adapters.sql.standing import Standing
-from calls_adapters.sql.tables import common_pieces, key_changes
+from calls_adapters.sql.tables.search import common_pieces, key_changes
 from calls_core.search import MIN_QUERY
 
 COMMON: Final = 2000

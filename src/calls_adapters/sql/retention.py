@@ -12,7 +12,10 @@ from calls_adapters.sql.audit import store_entry
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import copy_row, storable
 from calls_adapters.sql.speech import store_words
-from calls_adapters.sql.tables import LIVE, calls, events, findings, jobs, recordings, step_parts, steps
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.deliveries import events
+from calls_adapters.sql.tables.jobs import LIVE, jobs
+from calls_adapters.sql.tables.recordings import findings, recordings, step_parts, steps
 from calls_adapters.sql.writing import doom
 from calls_core.audit import AuditEntry
 from calls_core.call import LegalHold

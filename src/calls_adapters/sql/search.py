@@ -25,7 +25,8 @@ from calls_adapters.sql.pieces import COMMON, CommonPieces, pattern
 from calls_adapters.sql.rows import call_from, transcript_from
 from calls_adapters.sql.speech import found_by_words_in_postgres, found_by_words_in_sqlite, saying
 from calls_adapters.sql.standing import Row
-from calls_adapters.sql.tables import call_tags, calls, findings, recordings, steps
+from calls_adapters.sql.tables.calls import call_tags, calls
+from calls_adapters.sql.tables.recordings import findings, recordings, steps
 from calls_core.call import Call, CallStatus
 from calls_core.findings import Transcript
 from calls_core.ports import CallSearch, Stemmer

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import case, delete
 
-from calls_adapters.sql.account_tables import sign_in_attempts as attempts
 from calls_adapters.sql.database import Database
+from calls_adapters.sql.tables.accounts import sign_in_attempts as attempts
 from calls_core.ports import Clock, SignInLimits
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.finding import Found, at_places, within
-from calls_adapters.sql.tables import call_places, call_words, calls, place_words
+from calls_adapters.sql.tables.calls import calls
+from calls_adapters.sql.tables.search import call_places, call_words, place_words
 from calls_adapters.sql.writing import overwriting
 from calls_core.recording import CallId
 from calls_core.search import CallFilter

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.tables import upload_parts, uploads
+from calls_adapters.sql.tables.arrivals import upload_parts, uploads
 from calls_adapters.sql.writing import doom, take_hold
 from calls_core.call import CallDetails, Direction
 from calls_core.errors import UploadConflict, UploadExpired, UploadNotFound

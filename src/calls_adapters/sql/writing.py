@@ -11,19 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from calls_adapters.sql.database import Database
 from calls_adapters.sql.rows import call_changes, call_row, event_rows, finding_rows, job_row, recording_row, step_rows
-from calls_adapters.sql.tables import (
-    call_keys,
-    call_places,
-    call_tags,
-    calls,
-    events,
-    findings,
-    holds,
-    jobs,
-    recordings,
-    step_parts,
-    steps,
-)
+from calls_adapters.sql.tables.arrivals import holds
+from calls_adapters.sql.tables.calls import call_tags, calls
+from calls_adapters.sql.tables.deliveries import events
+from calls_adapters.sql.tables.jobs import jobs
+from calls_adapters.sql.tables.recordings import findings, recordings, step_parts, steps
+from calls_adapters.sql.tables.search import call_keys, call_places
 from calls_core.call import Call
 from calls_core.errors import RecordingExists, UploadExpired
 from calls_core.events import Event

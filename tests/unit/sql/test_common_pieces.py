@@ -17,7 +17,7 @@ from calls_adapters.sql import Database, SqlCallRepository, SqlCallSearch
 from calls_adapters.sql.frequent import frequent_pieces
 from calls_adapters.sql.migrate import migrate
 from calls_adapters.sql.pieces import CommonPieces
-from calls_adapters.sql.tables import calls
+from calls_adapters.sql.tables.calls import calls
 from calls_adapters.sql.writing import store_call
 from calls_core.call import Call
 from calls_core.events import EventType

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 from calls_adapters.sql import Database
 from calls_adapters.sql.migrate import downgrade, migrate
 from calls_adapters.sql.schema import HEAD, is_current
-from calls_adapters.sql.tables import metadata
+from calls_adapters.sql.tables.metadata import metadata
 from calls_core.errors import RepositoryUnavailable
 from calls_core.recording import StepPlan
 from calls_core.search import CallFilter, PageRequest

@@ -16,7 +16,7 @@ from calls_adapters.sql import Database, SqlCallRepository, SqlIntakeSwitch
 from calls_adapters.sql.failures import database_errors
 from calls_adapters.sql.migrate import migrate
 from calls_adapters.sql.schema import is_current
-from calls_adapters.sql.tables import holds, intake
+from calls_adapters.sql.tables.arrivals import holds, intake
 from calls_core.errors import CallNotFound, RepositoryUnavailable
 from calls_core.ports import IntakeState
 from calls_core.recording import CallId

@@ -1,10 +1,10 @@
-"""The tables of exports and erasures, in the same schema as those of calls."""
+"""Exports, erasures, and the audit of who did what."""
 
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, Uuid, text
 
-from calls_adapters.sql.tables import UtcDateTime, metadata
+from calls_adapters.sql.tables.metadata import UtcDateTime, metadata
 
 OPEN: Final = text("state IN ('queued', 'running')")
 
@@ -73,3 +73,20 @@ erased_calls: Final = Table(
     Column("size_bytes", BigInteger),
 )
 """Without a foreign key to the calls, which are gone."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("call_id", Uuid),
+    Column("details", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default="system"),
+    Column("actor_name", Text, nullable=False, server_default=""),
+    Column("ip", Text),
+    Index(None, "at"),
+    Index(None, "call_id", "id"),
+    Index(None, "actor", "id"),
+)
+"""Rows are added and read, and nothing else. Its actors have no foreign key: what they did stays when they are gone."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, Uuid
 
-from calls_adapters.sql.tables import UtcDateTime, metadata
+from calls_adapters.sql.tables.metadata import UtcDateTime, metadata
 
 users: Final = Table(
     "users",
