@@ -82,12 +82,15 @@ from calls_core.ports import (
 from calls_core.use_cases.analyze_file import AnalyzeFile
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.attempt_steps import AttemptSteps
 from calls_core.use_cases.deliver_events import DeliverEvent
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
+from calls_core.use_cases.make_redacted_copy import MakeRedactedCopy
 from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.process_recording import ProcessRecording
+from calls_core.use_cases.pull_recording import PullRecording
 from calls_core.use_cases.read_calls import (
     ExportCalls,
     ExportChosen,
@@ -115,6 +118,7 @@ class UseCases(Provider):
         AnalyzeFile,
         AnswerOnce,
         AttachRecording,
+        AttemptSteps,
         ControlIntake,
         DeliverEvent,
         EraseCall,
@@ -126,10 +130,12 @@ class UseCases(Provider):
         GetRecording,
         IngestCall,
         LinkOutside,
+        MakeRedactedCopy,
         ManageDeliveries,
         ManageDestinations,
         ProcessRecording,
         PullCall,
+        PullRecording,
         ReadEvents,
         ReceiveRecording,
         RecoverWork,

@@ -47,10 +47,13 @@ from calls_core.ports import (
 )
 from calls_core.search import CallFilter, PageRequest
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.attempt_steps import AttemptSteps
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall
 from calls_core.use_cases.link_outside import LinkOutside, Seals
+from calls_core.use_cases.make_redacted_copy import MakeRedactedCopy
 from calls_core.use_cases.process_recording import ProcessRecording
+from calls_core.use_cases.pull_recording import PullRecording
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
@@ -204,6 +207,8 @@ class Process:
         self._parts[LinkOutside] = self._made(LinkOutside)
         self._parts[RunStep] = self._made(RunStep)
         self._parts[ReceiveRecording] = self._made(world.parts.receive)
+        for kind in (MakeRedactedCopy, AttemptSteps, PullRecording):
+            self._parts[kind] = self._made(kind)
         self.register = self._made(RegisterCall)
         self.attach = self._made(AttachRecording)
         self.ingest = self._made(IngestCall)

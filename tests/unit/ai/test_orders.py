@@ -25,6 +25,7 @@ from calls_core.job import Patience
 from calls_core.ports import Analyzers
 from calls_core.recording import Recording
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.attempt_steps import AttemptSteps
 from calls_core.use_cases.link_outside import LinkOutside, Seals
 from calls_core.use_cases.process_recording import ProcessRecording
 from calls_core.use_cases.register_call import RegisterCall
@@ -34,7 +35,7 @@ from calls_http.callbacks import CallbackGuard
 from tests.audio_files import speech, wav
 from tests.http.memory_service import MemoryService
 from tests.unit.ai.conftest import KEY
-from tests.unit.core.conftest import NoDecoder, ScriptedSource, chunks
+from tests.unit.core.conftest import NoDecoder, chunks
 
 pytestmark = pytest.mark.anyio
 
@@ -101,17 +102,25 @@ class Office:
     def worker(self) -> ProcessRecording:
         """As a new process would be."""
         api, analyzers = self.api, Analyzers((self.analyzer,))
-        jobs = MemoryJobQueue(api.database, api.clock)
-        link = LinkOutside(self.seals, api.calls, api.storage, api.clock)
-        return ProcessRecording(
+        jobs, parts = MemoryJobQueue(api.database, api.clock), MemoryStepParts(api.database, api.clock)
+        attempt_steps = AttemptSteps(
             jobs,
-            MemoryStepParts(api.database, api.clock),
-            api.calls,
+            parts,
             api.storage,
             RunStep(analyzers, NoDecoder()),
-            link,
-            None,  # type: ignore[arg-type]
-            ScriptedSource(),
+            LinkOutside(self.seals, api.calls, api.storage, api.clock),
+            None,  # type: ignore[arg-type]  # nothing is redacted here
+            analyzers,
+            FAST,
+            api.clock,
+            api.telemetry,
+        )
+        return ProcessRecording(
+            jobs,
+            parts,
+            api.calls,
+            None,  # type: ignore[arg-type]  # nothing is pulled here
+            attempt_steps,
             analyzers,
             FAST,
             api.clock,

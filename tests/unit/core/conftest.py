@@ -27,10 +27,13 @@ from calls_core.findings import Facts, Finding
 from calls_core.job import Patience
 from calls_core.ports import Analyzers, Audio, AudioDecoder, AudioSource
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.attempt_steps import AttemptSteps
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.link_outside import LinkOutside, Seals
+from calls_core.use_cases.make_redacted_copy import MakeRedactedCopy
 from calls_core.use_cases.process_recording import ProcessRecording
+from calls_core.use_cases.pull_recording import PullRecording
 from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimits
 from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
@@ -87,7 +90,7 @@ async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:
 class Scene:
     """One service without a server."""
 
-    def __init__(self, *analyzers: Scripted, max_bytes: int = 100) -> None:
+    def __init__(self, *analyzers: Scripted, max_bytes: int = 100, decoder: AudioDecoder | None = None) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.dead: set[str] = set()
         self.database = MemoryDatabase()
@@ -113,15 +116,26 @@ class Scene:
         self.reprocess = ReprocessCall(self.calls, self.analyzers, self.wake_ups, self.clock, uuid4, self.telemetry)
         self.seals = Seals("k" * 32, "https://calls.example")
         self.parts = MemoryStepParts(self.database, self.clock)
+        decoder = decoder or NoDecoder()
+        attempt_steps = AttemptSteps(
+            self.jobs,
+            self.parts,
+            self.storage,
+            RunStep(self.analyzers, decoder),
+            LinkOutside(self.seals, self.calls, self.storage, self.clock),
+            MakeRedactedCopy(self.jobs, self.receive, decoder),
+            self.analyzers,
+            Patience(),
+            self.clock,
+            self.telemetry,
+        )
+        pull = PullRecording(self.jobs, self.receive, self.source, self.analyzers, self.clock, uuid4, self.telemetry)
         self.process = ProcessRecording(
             self.jobs,
             self.parts,
             self.calls,
-            self.storage,
-            RunStep(self.analyzers, NoDecoder()),
-            LinkOutside(self.seals, self.calls, self.storage, self.clock),
-            self.receive,
-            self.source,
+            pull,
+            attempt_steps,
             self.analyzers,
             Patience(),
             self.clock,

@@ -18,7 +18,6 @@ from calls_core.ports import Audio, AudioDecoder
 from calls_core.recording import StepStatus
 from calls_core.testing import FakeDecoder, Sound, silence, stereo, tone
 from calls_core.use_cases.make_redacted_copy import mute
-from calls_core.use_cases.run_step import RunStep
 from tests.unit.core.conftest import Scene, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -45,9 +44,7 @@ def span(start_sec: float, end_sec: float) -> MutedSpan:
 
 
 def a_scene(decoder: AudioDecoder, *spans: MutedSpan) -> Scene:
-    scene = Scene(Redacts(spans=spans))
-    object.__setattr__(scene.process, "run_step", RunStep(scene.analyzers, decoder))
-    return scene
+    return Scene(Redacts(spans=spans), decoder=decoder)
 
 
 async def stored(scene: Scene, key: str) -> bytes:
@@ -98,8 +95,7 @@ async def test_who_reads_transcripts_only_gets_a_copy_too() -> None:
             path.read_bytes()
             return super().decode(path, filename, sample_rate_hz=sample_rate_hz)
 
-    scene = Scene(ReadsNoAudio(spans=(span(0.1, 0.2),)))
-    object.__setattr__(scene.process, "run_step", RunStep(scene.analyzers, Opening(tone(1.0))))
+    scene = Scene(ReadsNoAudio(spans=(span(0.1, 0.2),)), decoder=Opening(tone(1.0)))
     call = await scene.uploaded()
     await scene.process("worker")
     assert (await scene.calls.get(call.id)).status is CallStatus.READY
