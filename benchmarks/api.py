@@ -1,6 +1,7 @@
 """Measures the API beside FastAPI, pydantic and the ORM on the same table: ``python -m benchmarks.api``.
 
-Two servers of one process each, over two copies of one database in one PostgreSQL, take turns. In each turn a few
+Two servers of one process each, over two copies of one database in one PostgreSQL, take turns; for each number of
+``--rows`` once. In each turn a few
 clients at once send requests over connections that stay open (processor time by request, of the server and of
 PostgreSQL), then one alone (how long it waits). Medians of all turns.
 """
@@ -18,13 +19,15 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from benchmarks.many_calls import fill_postgres, made_calls
+from benchmarks.filled import Filled, filled
+from benchmarks.many_calls import made_calls
 from benchmarks.processes import conditions, cpu_seconds, median, memory_mb, running
-from calls_adapters.sql.migrate import migrate
 from tests.servers.ports import free_port
-from tests.servers.postgres import PostgresServer
 
 KNOWN: Final = 1000
+MANY: Final = 100_000
+"""In more rows the peer searches for so long that it is asked less often."""
+FEWEST: Final = 16
 NEW_CALL: Final = {
     "caller": "+79001234567",
     "receiver": "102",
@@ -39,12 +42,12 @@ TARGETS: Final = {"POST /calls": 0.5, "GET /calls/{id}": 0.45}
 
 @dataclass(frozen=True)
 class Case:
-    """*share* is the part of ``--requests`` that one turn sends: some answers take long."""
+    """*share* is the part of ``--requests`` that one turn sends, *peer_share* the peer's: some answers take long."""
 
     name: str
     requests: Callable[[random.Random], bytes]
     share: float = 1.0
-    peer_name: str | None = None
+    peer_share: float | None = None
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Turns:
 
 
 def cases(rows: int) -> tuple[Case, ...]:
+    slow = 0.1 if rows <= MANY else 0.016
     ids = [str(call.id) for call in made_calls(min(rows, KNOWN))]
 
     def get(path: Callable[[random.Random], str]) -> Callable[[random.Random], bytes]:
@@ -75,10 +79,14 @@ def cases(rows: int) -> tuple[Case, ...]:
         Case("POST /calls", lambda _: posted()),
         Case("POST /calls with an Idempotency-Key", lambda _: posted(f"Idempotency-Key: {uuid4()}\r\n")),
         Case("GET /calls/{id}", get(lambda chance: f"/calls/{chance.choice(ids)}")),
-        Case("GET /calls, first page", get(lambda _: "/calls"), 0.2),
-        Case("GET /calls?query=790", get(lambda _: "/calls?query=790"), 0.1),
-        Case("GET /calls?query= of 6 digits", get(lambda chance: f"/calls?query={chance.randrange(10**6):06d}"), 0.1),
+        Case("GET /calls, first page", get(lambda _: "/calls"), 0.2, 2 * slow),
+        Case("GET /calls?query=790", get(lambda _: "/calls?query=790"), 0.1, slow),
+        Case("GET /calls?query= of 6 digits", get(lambda chance: f"/calls?query={six_digits(chance)}"), 0.1, slow),
     )
+
+
+def six_digits(chance: random.Random) -> str:
+    return f"{chance.randrange(10**6):06d}"
 
 
 def posted(header: str = "") -> bytes:
@@ -134,12 +142,13 @@ async def compare(
     print(f"{'':38}{'CPU ms':>8}{'peer':>8}{'ratio':>7}{'PG ms':>8}{'peer':>8}{'p50 ms':>8}{'peer':>8}{'ratio':>7}")
     for case in wanted:
         turns = {name: Turns() for name in servers}
-        count = max(20, int(options.requests * case.share))
-        for server in servers.values():  # the first requests compile statements and open connections
-            await server.turn(case, max(20, count // 10), options.clients, random.Random(0), Turns())
+        shares = {"calls": case.share, "peer": case.peer_share or case.share}
+        counts = {name: max(FEWEST, int(options.requests * share)) for name, share in shares.items()}
+        for name, server in servers.items():  # the first requests compile statements and open connections
+            await server.turn(case, max(FEWEST, counts[name] // 10), options.clients, random.Random(0), Turns())
         for number in range(options.rounds):
             for name, server in servers.items():
-                await server.turn(case, count, options.clients, random.Random(number), turns[name])
+                await server.turn(case, counts[name], options.clients, random.Random(number), turns[name])
         ours, peer = turns["calls"].figures(), turns["peer"].figures()
         results[case.name] = {
             "calls": ours,
@@ -157,41 +166,42 @@ async def compare(
     return results
 
 
-async def prepare(url: str, rows: int) -> None:
-    await migrate(url)
-    await fill_postgres(url, rows)
+def measure(stack: ExitStack, database: Filled, rows: int, options: argparse.Namespace) -> dict[str, Any]:
+    servers: dict[str, Measured] = {}
+    for name in ("calls", "peer"):
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port, url = free_port(), stack.enter_context(database.copied())
+        command = {
+            "calls": ["-m", "calls_app", "serve", "--no-worker", "--port", str(port)],
+            "peer": ["-m", "benchmarks.api_peer", str(port), url],
+        }[name]
+        variables = {"DATABASE_URL": url, "RECORDINGS_DIR": str(folder), "LOG_LEVEL": "WARNING"}
+        variables["AUTH_SECRET"] = "0" * 64
+        process = stack.enter_context(running(command, folder, port, **variables))
+        servers[name] = Measured(port, process, database.server)
+    print(f"{rows:,} calls, {options.clients} clients, load {conditions()['load']}")
+    results = asyncio.run(compare(servers, options, cases(rows)))
+    memory = {name: round(memory_mb(server.process, "VmHWM")) for name, server in servers.items()}
+    print(f"peak memory, MB: {memory}; load {conditions()['load']}", flush=True)
+    return {"rows": rows, "cases": results, "memory": memory}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000, help="how many calls there are")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000], help="how many calls there are")
+    parser.add_argument("--filled", help="URL of a database with the most of them, filled by benchmarks.filled")
     parser.add_argument("--requests", type=int, default=1000, help="how many in one turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", type=int, default=8, help="how many at once")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        postgres = stack.enter_context(PostgresServer(durable=True))
-        url = postgres.create_database()
-        asyncio.run(prepare(url, options.rows))
-        servers: dict[str, Measured] = {}
-        for name in ("calls", "peer"):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            port, database = free_port(), postgres.create_database(url)
-            command = {
-                "calls": ["-m", "calls_app", "serve", "--no-worker", "--port", str(port)],
-                "peer": ["-m", "benchmarks.api_peer", str(port), database],
-            }[name]
-            variables = {"DATABASE_URL": database, "RECORDINGS_DIR": str(folder), "LOG_LEVEL": "WARNING"}
-            variables["AUTH_SECRET"] = "0" * 64
-            process = stack.enter_context(running(command, folder, port, **variables))
-            servers[name] = Measured(port, process, postgres.pid)
-        print(f"{options.rows} calls, {options.clients} clients, load {conditions()['load']}")
-        results = asyncio.run(compare(servers, options, cases(options.rows)))
-        memory = {name: round(memory_mb(server.process, "VmHWM")) for name, server in servers.items()}
-        print(f"peak memory, MB: {memory}; load {conditions()['load']}")
+    sizes = []
+    for rows in options.rows:
+        url = options.filled if rows == max(options.rows) else None
+        with ExitStack() as stack:
+            sizes.append(measure(stack, stack.enter_context(filled(rows, url)), rows, options))
     if options.json:
-        figures = {**conditions(), "rows": options.rows, "clients": options.clients, "cases": results, "memory": memory}
+        figures = {**conditions(), "clients": options.clients, "sizes": sizes}
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 

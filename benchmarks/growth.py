@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import audio
-from benchmarks.api import Measured, Turns, ask, cases, prepare
+from benchmarks.api import Measured, Turns, ask, cases
+from benchmarks.filled import filled
 from benchmarks.processes import conditions, median, running
 from tests.servers.ports import free_port
-from tests.servers.postgres import PostgresServer
 
 TIMES: Final = 10
 SLACK: Final = 1.5
@@ -132,6 +132,7 @@ def show(found: Sequence[Growth]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000, help="calls of the small database")
+    parser.add_argument("--filled", help="URL of a database with ten times as many, filled by benchmarks.filled")
     parser.add_argument("--minutes", type=int, default=6, help="of the short recording")
     parser.add_argument("--clients", type=int, default=2, help="when there are few")
     parser.add_argument("--requests", type=int, default=40, help="how many in one turn")
@@ -139,17 +140,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     with ExitStack() as stack:
-        postgres = stack.enter_context(PostgresServer(durable=True))
         servers: dict[int, Measured] = {}
         for rows in (options.rows, options.rows * TIMES):
             folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
-            url = postgres.create_database()
-            asyncio.run(prepare(url, rows))
+            database = stack.enter_context(filled(rows, options.filled if rows > options.rows else None))
+            url = stack.enter_context(database.copied())
             command = ["-m", "calls_app", "serve", "--no-worker", "--port", str(port)]
             variables = {"DATABASE_URL": url, "RECORDINGS_DIR": str(folder), "LOG_LEVEL": "WARNING"}
             variables["AUTH_SECRET"] = "0" * 64
             process = stack.enter_context(running(command, folder, port, **variables))
-            servers[rows] = Measured(port, process, postgres.pid)
+            servers[rows] = Measured(port, process, database.server)
         found = asyncio.run(grown(servers, Path(stack.enter_context(tempfile.TemporaryDirectory())), options))
     show(found)
     if options.json:

@@ -133,17 +133,23 @@ class CallRow(_Table):
 
 
 class Peer:
-    """Searches as services with an ORM do: ILIKE in both columns, the page and then the whole count."""
+    """Searches as services with an ORM do: ILIKE in both columns, page by OFFSET, and then the whole count."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(normalized_url(url))
 
-    async def search(self, query: str, offset: int = 0) -> int:
+    async def search(self, query: str) -> int:
         fits = or_(CallRow.caller.icontains(query, autoescape=True), CallRow.receiver.icontains(query, autoescape=True))
         page = select(CallRow).where(fits).order_by(CallRow.started_at.desc(), CallRow.id.desc())
         async with AsyncSession(self._engine) as session:
-            (await session.scalars(page.limit(50).offset(offset))).all()
+            (await session.scalars(page.limit(50))).all()
             return await session.scalar(select(func.count()).select_from(CallRow).where(fits)) or 0
+
+    async def page(self, offset: int) -> int:
+        """Return how many rows there are on the page that begins at *offset*."""
+        page = select(CallRow).order_by(CallRow.started_at.desc(), CallRow.id.desc())
+        async with AsyncSession(self._engine) as session:
+            return len((await session.scalars(page.limit(50).offset(offset))).all())
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -36,10 +36,22 @@ def family(processes: Sequence[int]) -> Iterator[int]:
         yield from family([int(child) for child in children])
 
 
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def memory_mb(process: int, what: str = "VmRSS") -> float:
-    """Return the resident memory of one process, or with ``VmHWM`` its peak."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1000
+    """Return the resident memory of one process, or with ``VmHWM`` its peak; 0 of one that has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return next((int(line.split()[1]) for line in lines if line.startswith(what)), 0) / 1000
+
+
+def forget_peak(process: int | str = "self") -> None:
+    """Let the peak of a process (``VmHWM``) begin at what it has now."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 def family_memory_mb(process: int) -> float:

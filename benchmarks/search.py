@@ -1,32 +1,31 @@
-"""Measures search, and the queue, in databases of many calls: ``python -m benchmarks.search``.
+"""Measures search in databases of many calls: ``python -m benchmarks.search``.
 
-Page and total together, as the list asks for them; the peer is the same table behind an ORM, searched by ILIKE. Both
-take turns. PostgreSQL is started here unless ``--postgres`` names one that may be filled.
+Page and total together, as the list asks for them, and a page in the middle. The peer is the same table behind an ORM,
+searched by ILIKE, paged by OFFSET; both take turns. Processor time is that of this process and of PostgreSQL.
 """
 
 import argparse
 import asyncio
 import json
 import math
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.accepting import new_acceptance
-from benchmarks.many_calls import Peer, fill_postgres, fill_sqlite
-from benchmarks.processes import conditions
+from benchmarks.filled import filled
+from benchmarks.many_calls import Peer, fill_sqlite
+from benchmarks.processes import conditions, cpu_seconds, forget_peak, memory_mb
 from calls_adapters.snowball import SnowballStemmer
-from calls_adapters.sql import Database, SqlCallRepository, SqlCallSearch, SqlHolds, SqlJobQueue
+from calls_adapters.sql import Database, SqlCallSearch
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import CallStatus
-from calls_core.ports import Acceptance
 from calls_core.search import CallFilter, Cursor, PageRequest, normalized
-from tests.servers.postgres import PostgresServer
 
 QUERIES: Final = {
     "2, common": "79",
@@ -44,9 +43,36 @@ QUERIES: Final = {
     "8, rare": "79219991",
     "8, none": "zzzzzzzz",
 }
-LEASE: Final = timedelta(minutes=1)
-WORKERS: Final = 8
 DEEP: Final = 0.5
+PEER_ROUNDS: Final = 3
+
+
+@dataclass
+class Spent:
+    """Processor time of one side, over all its questions; with *server*, that of PostgreSQL too."""
+
+    server: int | None
+    questions: int = 0
+    cpu_seconds: float = 0.0
+    waits_ms: list[float] = field(default_factory=list)
+
+    async def ask(self, work: Callable[[], Awaitable[object]], rounds: int) -> None:
+        used = self._used()
+        self.waits_ms += await timed(work, rounds)
+        self.cpu_seconds += self._used() - used
+        self.questions += rounds
+
+    def waits(self) -> list[float]:
+        """Return what this side has waited since it was asked for that."""
+        waited, self.waits_ms = self.waits_ms, []
+        return waited
+
+    @property
+    def cpu_ms(self) -> float:
+        return round(self.cpu_seconds * 1000 / self.questions, 2)
+
+    def _used(self) -> float:
+        return time.process_time() + (cpu_seconds([self.server]) if self.server else 0)
 
 
 async def timed(work: Callable[[], Awaitable[object]], rounds: int) -> list[float]:
@@ -59,7 +85,7 @@ async def timed(work: Callable[[], Awaitable[object]], rounds: int) -> list[floa
     return taken
 
 
-def summary(taken: list[float]) -> dict[str, float]:
+def summary(taken: Sequence[float]) -> dict[str, float]:
     ordered = sorted(taken)
     return {
         "p50_ms": round(statistics.median(ordered), 2),
@@ -67,37 +93,35 @@ def summary(taken: list[float]) -> dict[str, float]:
     }
 
 
-async def measure_search(url: str, rounds: int) -> dict[str, Any]:
+async def measure_search(url: str, rounds: int, server: int | None) -> dict[str, Any]:
     database, peer = Database(url), Peer(url)
     search = SqlCallSearch(database, SnowballStemmer())
+    ours, theirs = Spent(server), Spent(server)
+    forget_peak()
     results: dict[str, Any] = {}
     for name, query in QUERIES.items():
         wanted = CallFilter(query=normalized(query))
         page = await search.page(wanted, PageRequest())
-        ours: list[float] = []
-        theirs: list[float] = []
-        for _ in range(3):
-            ours += await timed(lambda wanted=wanted: search.page(wanted, PageRequest()), rounds // 3)
-            theirs += await timed(lambda query=query: peer.search(query), 1)
-        results[name] = {"query": query, "total": page.total, **summary(ours), "peer_p50_ms": summary(theirs)["p50_ms"]}
+        for _ in range(PEER_ROUNDS):
+            await ours.ask(lambda wanted=wanted: search.page(wanted, PageRequest()), max(1, rounds // PEER_ROUNDS))
+            await theirs.ask(lambda query=query: peer.search(query), 1)
+        results[name] = {"query": query, "total": page.total, **compared(ours.waits(), theirs.waits())}
         print(f"  {name:<12}{json.dumps(results[name])}", flush=True)
-    results |= await measure_paging(search, rounds)
+    spent = {"cpu_ms": ours.cpu_ms, "peer_cpu_ms": theirs.cpu_ms}
+    print(f"  processor time of a question: {ours.cpu_ms} ms, the peer's {theirs.cpu_ms} ms", flush=True)
+    paging = await measure_paging(search, peer, rounds)
     await database.close()
     await peer.close()
-    return results
+    return {"search": results, "paging": paging, **spent, "peak_mb": round(memory_mb(os.getpid(), "VmHWM"))}
 
 
-async def counted_ahead(url: str) -> None:
-    """Let the sweep come to its end: on PostgreSQL, what is common is counted before it is asked for."""
-    database = Database(url)
-    search = SqlCallSearch(database, SnowballStemmer())
-    while await search.count_ahead():
-        pass
-    await database.close()
+def compared(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    peer = summary(theirs)["p50_ms"]
+    return {**summary(ours), "peer_p50_ms": peer, "ratio": round(statistics.median(ours) / peer, 4)}
 
 
-async def measure_paging(search: SqlCallSearch, rounds: int) -> dict[str, Any]:
-    """Measure the plain list: its first page, and a page in its middle by cursor and by offset."""
+async def measure_paging(search: SqlCallSearch, peer: Peer, rounds: int) -> dict[str, Any]:
+    """Measure the plain list: its first page, and a page in its middle by cursor, by offset and by the ORM's OFFSET."""
     size = (await search.page(CallFilter(), PageRequest(limit=1, exact_count=True))).total
     offset = int(size * DEEP)
     middle = (await search.page(CallFilter(), PageRequest(limit=1, offset=offset, count=False))).items[0]
@@ -107,67 +131,34 @@ async def measure_paging(search: SqlCallSearch, rounds: int) -> dict[str, Any]:
         "failed calls": (CallFilter(status=CallStatus.FAILED), PageRequest()),
         "one agent": (CallFilter(agent="agent7"), PageRequest()),
         "common and failed": (CallFilter(query="790", status=CallStatus.FAILED), PageRequest()),
-        "middle, cursor": (CallFilter(), PageRequest(cursor=cursor, count=False)),
         "middle of a search, cursor": (CallFilter(query="790"), PageRequest(cursor=cursor, count=False)),
         "middle, offset": (CallFilter(), PageRequest(offset=offset, count=False)),
     }
-    results = {}
+    results: dict[str, dict[str, float]] = {}
     for name, (wanted, request) in requests.items():
         results[name] = summary(await timed(lambda w=wanted, r=request: search.page(w, r), rounds))
-        print(f"  {name:<28}{json.dumps(results[name])}", flush=True)
+    by_cursor, by_offset = [], []
+    for _ in range(max(1, rounds // 5)):
+        by_cursor += await timed(lambda: search.page(CallFilter(), PageRequest(cursor=cursor, count=False)), 5)
+        by_offset += await timed(lambda: peer.page(offset), 1)
+    results["middle, cursor"] = {"offset": offset, **compared(by_cursor, by_offset)}
+    for name, row in results.items():
+        print(f"  {name:<28}{json.dumps(row)}", flush=True)
     return results
 
 
-async def measure_queue(url: str, jobs: int) -> dict[str, float]:
-    """Claim and finish jobs whose recordings have no steps, with eight workers; and the calls added before."""
-    database = Database(url)
-    repository, queue, holds = SqlCallRepository(database), SqlJobQueue(database, SnowballStemmer()), SqlHolds(database)
-    began = time.perf_counter()
-    acceptances = [await accepted(repository, holds) for _ in range(jobs)]
-    attached = time.perf_counter()
-    known = {acceptance.job.id: acceptance for acceptance in acceptances}
-
-    async def work(name: str) -> None:
-        while claim := await queue.claim(name, LEASE):
-            acceptance = known[claim.job.id]
-            call = acceptance.call.finish_processing(acceptance.recording, datetime.now(UTC))
-            await queue.finish(claim, call, acceptance.recording, [])
-
-    await asyncio.gather(*(work(f"w{number}") for number in range(WORKERS)))
-    ended = time.perf_counter()
-    await database.close()
-    return {
-        "accepted_per_second": round(jobs / (attached - began)),
-        "claimed_and_finished_per_second": round(jobs / (ended - attached)),
-    }
-
-
-async def accepted(repository: SqlCallRepository, holds: SqlHolds) -> Acceptance:
-    made = new_acceptance(1, due_since=LEASE)
-    await holds.hold(made.held_key, LEASE)
-    await repository.ingest(made)
-    return made
-
-
-async def measure(url: str, fill: Callable[[], Awaitable[None]], arguments: argparse.Namespace) -> dict[str, Any]:
+async def in_sqlite(path: Path, rows: int) -> str:
+    url = f"sqlite:///{path}"
     await migrate(url)
-    queue = await measure_queue(url, arguments.jobs)
-    print(f"  {json.dumps(queue)}", flush=True)
-    began = time.perf_counter()
-    await fill()
-    print(f"  filled in {time.perf_counter() - began:.0f} s", flush=True)
-    began = time.perf_counter()
-    await counted_ahead(url)
-    print(f"  counted ahead in {time.perf_counter() - began:.0f} s", flush=True)
-    return {"queue": queue, "search": await measure_search(url, arguments.rounds)}
+    fill_sqlite(str(path), rows)
+    return url
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="how many calls")
-    parser.add_argument("--jobs", type=int, default=1000, help="how many jobs are claimed and finished")
     parser.add_argument("--rounds", type=int, default=30, help="how often each question is asked")
-    parser.add_argument("--postgres", help="URL of an empty database; started here if not given")
+    parser.add_argument("--filled", help="URL of a database of so many, filled by benchmarks.filled")
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
@@ -175,22 +166,15 @@ def main() -> None:
     with ExitStack() as stack:
         if arguments.only != "postgres":
             path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "calls.db")
-            print(f"SQLite, {arguments.rows} calls")
-
-            async def in_sqlite() -> None:
-                fill_sqlite(str(path), arguments.rows)
-
-            results["sqlite"] = asyncio.run(measure(f"sqlite:///{path}", in_sqlite, arguments))
+            began = time.perf_counter()
+            url = asyncio.run(in_sqlite(path, arguments.rows))
+            print(f"SQLite, {arguments.rows:,} calls, filled in {time.perf_counter() - began:.0f} s", flush=True)
+            results["sqlite"] = asyncio.run(measure_search(url, arguments.rounds, None))
         if arguments.only != "sqlite":
-            url = arguments.postgres
-            if url is None:
-                url = stack.enter_context(PostgresServer(durable=True)).create_database()
-            print(f"PostgreSQL, {arguments.rows} calls")
-
-            async def in_postgres() -> None:
-                await fill_postgres(url, arguments.rows)
-
-            results["postgres"] = asyncio.run(measure(url, in_postgres, arguments))
+            began = time.perf_counter()
+            database = stack.enter_context(filled(arguments.rows, arguments.filled))
+            print(f"PostgreSQL, {arguments.rows:,} calls, ready in {time.perf_counter() - began:.0f} s", flush=True)
+            results["postgres"] = asyncio.run(measure_search(database.url, arguments.rounds, database.server))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 
