@@ -135,7 +135,9 @@ def soak(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """All benchmarks, small, with tables and a plot in benchmarks/results; or one: ``nox -s bench -- audio``."""
-    _install(session, ".", "--group", "bench")
+    whisper = "plugins/calls-whisper"
+    groups = ("bench", f"{whisper}/pyproject.toml:tests")
+    _install(session, ".", f"./{whisper}", *(word for group in groups for word in ("--group", group)))
     names = {file.stem for file in Path("benchmarks").glob("[a-z]*.py")}
     if session.posargs and session.posargs[0] in names:
         name, *arguments = session.posargs

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.accepting import new_acceptance
-from benchmarks.processes import conditions, cpu_seconds
+from benchmarks.processes import conditions, cpu_seconds, memory_mb
 from calls_adapters.sql import Database, SqlCallRepository, SqlHolds
 from calls_adapters.sql.migrate import migrate
 from calls_core.recording import Step
@@ -53,7 +53,7 @@ def calls_analyzers():
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """One backlog, drained: rates per second, processor time in milliseconds per recording."""
+    """One backlog, drained: rates per second, processor time in milliseconds per recording, the largest worker."""
 
     analyzer: str
     processes: int
@@ -64,6 +64,7 @@ class Drain:
     worker_cpu_ms: float
     postgres_cpu_ms: float
     connections: int
+    worker_mb: float
 
 
 def install_plugin(folder: Path, seconds: float) -> None:
@@ -121,6 +122,7 @@ def drain(
                 time.sleep(0.25)
             database_cpu = cpu_seconds([server.pid]) - database_cpu
             worker_cpu = cpu_seconds(workers) - worker_cpu
+            largest = max(memory_mb(worker, "VmHWM") for worker in workers)
             failed = int(server.execute("SELECT count(*) FROM calls WHERE status <> 'ready'", url))
             if failed:
                 raise RuntimeError(f"{failed} recordings are not ready:\n{fleet.logs()[-2000:]}")
@@ -140,6 +142,7 @@ def drain(
         worker_cpu_ms=round(worker_cpu * 1000 / begun, 2),
         postgres_cpu_ms=round(database_cpu * 1000 / begun, 2),
         connections=connections,
+        worker_mb=round(largest),
     )
 
 

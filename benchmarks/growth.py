@@ -20,7 +20,7 @@ from typing import Final
 from benchmarks import audio
 from benchmarks.api import Measured, Turns, ask, cases
 from benchmarks.filled import filled
-from benchmarks.processes import conditions, median, running
+from benchmarks.processes import conditions, median, memory_mb, running
 from tests.servers.ports import free_port
 
 TIMES: Final = 10
@@ -151,10 +151,13 @@ def main() -> None:
             process = stack.enter_context(running(command, folder, port, **variables))
             servers[rows] = Measured(port, process, database.server)
         found = asyncio.run(grown(servers, Path(stack.enter_context(tempfile.TemporaryDirectory())), options))
+        peaks = {rows: round(memory_mb(server.process, "VmHWM")) for rows, server in servers.items()}
     show(found)
+    print(f"peak memory by calls, MB: {peaks}")
     if options.json:
         rows = [asdict(growth) | {"factor": growth.factor} for growth in found]
-        options.json.write_text(json.dumps({**conditions(), "times": TIMES, "growth": rows}, indent=2) + "\n")
+        figures = {**conditions(), "times": TIMES, "growth": rows, "peak_mb": peaks}
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
     if too_fast := [growth.what for growth in found if growth.factor > TIMES * SLACK]:
         raise SystemExit(f"grows faster than what it is about: {', '.join(too_fast)}")
 

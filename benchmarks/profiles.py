@@ -21,10 +21,10 @@ from typing import Final
 
 import httpx2
 
-from benchmarks.api import ask, cases, prepare
+from benchmarks.api import ask, cases
+from benchmarks.filled import filled
 from benchmarks.processes import running
 from tests.servers.ports import free_port
-from tests.servers.postgres import PostgresServer
 
 KEPT: Final = Path("docs/explanation/profiles")
 LOOKS_PER_SECOND: Final = "1000"
@@ -110,8 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True, parents=True)
     with ExitStack() as stack:
-        database = stack.enter_context(PostgresServer(durable=True)).create_database()
-        asyncio.run(prepare(database, CALLS))
+        database = stack.enter_context(filled(CALLS)).url
         for path in options.only:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             file = options.folder / f"{path}.txt"

@@ -1,142 +1,38 @@
 """Makes tables and a plot of what the benchmarks wrote: ``python -m benchmarks.report``.
 
-Reads the JSON files in ``benchmarks/results`` and writes ``report.md`` and ``performance.svg`` beside them. ``--docs``
-puts both into the documentation: the tables between the two marks in ``docs/explanation/performance.md``.
+Reads the JSON files in ``benchmarks/results`` and writes ``report.md``, ``report.json`` and ``performance.svg`` beside
+them. ``--docs`` puts tables and plot into the documentation: between the two marks in
+``docs/explanation/performance.md``.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from benchmarks.rows import REPORTED, Figures, Row, Table
 
 RESULTS: Final = Path("benchmarks/results")
 DOCS: Final = Path("docs/explanation/performance.md")
 PLOT: Final = "performance.svg"
 BEGIN: Final = "<!-- begin: made by python -m benchmarks.report --docs -->"
 END: Final = "<!-- end -->"
-Figures = Mapping[str, Any]
+LEFT_OUT: Final = {"growth", "fleet"}
+"""Their peer is themselves, or an ideal."""
 
+BAR_INCHES: Final = 0.22
+LEAST: Final = 0.2
+"""Where the scale begins, at least."""
 
-@dataclass(frozen=True)
-class Row:
-    """One figure beside the peer's; *target* bounds *ratio*, from below if *more* is better."""
-
-    what: str
-    ours: float
-    peer: float | None
-    unit: str
-    target: float | None = None
-    more: bool = False
-    bound: float | None = None
-    """What *ours* itself may be, at most."""
-
-    @property
-    def ratio(self) -> float | None:
-        return self.ours / self.peer if self.peer else None
-
-    @property
-    def met(self) -> str:
-        if self.bound is not None:
-            return "yes" if self.ours <= self.bound else "no"
-        if self.target is None or self.ratio is None:
-            return ""
-        return "yes" if (self.ratio >= self.target if self.more else self.ratio <= self.target) else "no"
-
-    @property
-    def wanted(self) -> str:
-        if self.bound is not None:
-            return f"<= {self.bound:g} {self.unit}"
-        return "" if self.target is None else f"{'>=' if self.more else '<='} {self.target:g} x"
-
-
-def of_startup(figures: Figures) -> Iterator[Row]:
-    calls, alone, peer = (figures["servers"][name] for name in ("calls", "calls, API only", "peer"))
-    yield Row("start to first answer", alone["seconds"], peer["seconds"], "s", bound=1.5)
-    yield Row("the same, processor time", alone["cpu_seconds"], peer["cpu_seconds"], "s")
-    yield Row("imports, processor time", calls["import_cpu_seconds"], peer["import_cpu_seconds"], "s")
-    yield Row("memory at rest", calls["memory_mb"], peer["memory_mb"], "MB", bound=120)
-
-
-def of_api(figures: Figures) -> Iterator[Row]:
-    for name, case in figures["cases"].items():
-        calls, peer = case["calls"], case["peer"]
-        yield Row(f"{name}: server CPU", calls["cpu_ms"], peer["cpu_ms"], "ms", case["target"])
-        if name.startswith("GET /calls?"):
-            both = [side["cpu_ms"] + side["postgres_ms"] for side in (calls, peer)]
-            yield Row(f"{name}: CPU with PostgreSQL", both[0], both[1], "ms")
-        yield Row(f"{name}: p50, one client", calls["p50_ms"], peer["p50_ms"], "ms")
-
-
-def of_wake_ups(figures: Figures) -> Iterator[Row]:
-    calls, celery = figures["calls"], figures["celery"]
-    yield Row("wake-ups of one worker process", calls["per_second"], celery["per_second"], "per s", 2, more=True)
-    yield Row("wake-up: CPU of the worker", calls["cpu_ms"], celery["cpu_ms"], "ms")
-    yield Row("wake-up of an idle worker: p50", calls["p50_ms"], celery["p50_ms"], "ms")
-
-
-def of_upload(figures: Figures) -> Iterator[Row]:
-    for size, cases in figures.items():
-        if not size.endswith("MiB"):
-            continue
-        peer, pipe = cases["peer"], cases["pipe"]
-        for name, least in (("calls, form", 0.7), ("calls, PUT", 0.8)):
-            ours = cases[name]
-            what = f"{size}, {name.partition(', ')[2]}"
-            yield Row(what, ours["mb_per_sec"], peer["mb_per_sec"], "MB/s", 2, more=True)
-            yield Row(f"{what}: server CPU", ours["cpu_sec_per_gb"], peer["cpu_sec_per_gb"], "s/GB", 0.5)
-            yield Row(f"{what}, beside the pipe", ours["mb_per_sec"], pipe["mb_per_sec"], "MB/s", least, more=True)
-    stall = figures["stall"]
-    longest = [stall[name]["longest_ms"] for name in ("calls, form", "peer")]
-    yield Row("longest wait of a GET while 8 upload", longest[0], longest[1], "ms", bound=60)
-    memory = [stall[name]["memory_mb"] for name in ("calls, form", "peer")]
-    yield Row("memory more while 8 upload", memory[0], memory[1], "MB", bound=32)
-
-
-def of_audio(figures: Figures) -> Iterator[Row]:
-    for case in figures["cases"]:
-        methods = {name: row["cpu_sec_per_hour"] for name, row in case["methods"].items()}
-        ours = round(methods["ours"], 3)
-        yield Row(f"{case['case']}, beside the decoder", ours, methods["decoder"], "s/h", case["target"])
-        for peer, target in (("silencedetect", None), ("auditok", None), ("pydub-10", None), ("pydub-1", 0.01)):
-            if peer in methods:
-                wanted = target if case["case"] == "wav8k.wav" else None
-                yield Row(f"{case['case']}, beside {peer}", ours, methods[peer], "s/h", wanted)
-
-
-def of_search(figures: Figures) -> Iterator[Row]:
-    for name, bound in (("postgres", 10), ("sqlite", 30)):
-        if name not in figures:
-            continue
-        for query, row in figures[name]["search"].items():
-            if "query" in row:
-                limit = bound if query[0] != "2" or "common" in query else None
-                yield Row(f"{name}: {query}", row["p50_ms"], row["peer_p50_ms"], "ms", bound=limit)
-        paging = figures[name]["search"]
-        cursor, offset = paging["middle, cursor"]["p50_ms"], paging["middle, offset"]["p50_ms"]
-        yield Row(f"{name}: page in the middle, cursor beside offset", cursor, offset, "ms")
-
-
-def of_growth(figures: Figures) -> Iterator[Row]:
-    for row in figures["growth"]:
-        what = f"10 x {row['axis']}: {row['what']}"
-        yield Row(what, row["large"], row["small"], row["unit"], figures["times"])
-
-
-REPORTED: Final[Mapping[str, tuple[str, str, Callable[[Figures], Iterator[Row]] | None]]] = {
-    "api": ("The API", "FastAPI, pydantic, ORM", of_api),
-    "upload": ("Uploads", "UploadFile", of_upload),
-    "wake_ups": ("The queue", "Celery", of_wake_ups),
-    "startup": ("Start and rest", "FastAPI, ORM", of_startup),
-    "audio": ("Analysis", "other", of_audio),
-    "search": ("Search", "ORM, ILIKE", of_search),
-    "growth": ("Ten times as much", "a tenth", of_growth),
-    "fleet": ("A fleet of workers", "", None),
-}
+MET: Final = "#2a6f97"
+MISSED: Final = "#c8553d"
 
 
 def read(folder: Path) -> dict[str, Figures]:
@@ -147,57 +43,139 @@ def read(folder: Path) -> dict[str, Figures]:
     }
 
 
-def rows_of(name: str, figures: Figures) -> list[Row]:
-    make = REPORTED[name][2]
-    return list(make(figures)) if make else []
-
-
-def tables(results: Mapping[str, Figures]) -> str:
-    parts = []
+def tables_of(results: Mapping[str, Figures]) -> Iterator[tuple[str, Figures, Table]]:
     for name, figures in results.items():
-        title, peer, _ = REPORTED[name]
-        if not (rows := rows_of(name, figures)):
-            continue
-        about = [f"Python {figures['python']}", f"{figures['cores']} cores", f"load {figures['load']} at the end"]
-        about += [f"{figures['rows']:,} calls"] if "rows" in figures else []
-        lines = [f"### {title}", "", f"`python -m benchmarks.{name}`, {figures['at']}: {', '.join(about)}.", ""]
-        lines += [f"| | Calls | {peer} | ratio | target | met |", "|---|---|---|---|---|---|"]
-        for row in rows:
-            theirs = "" if row.peer is None else f"{row.peer:,.4g}"
-            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-            lines.append(f"| {row.what} | {row.ours:,.4g} {row.unit} | {theirs} | {ratio} | {row.wanted} | {row.met} |")
+        for table in REPORTED[name](figures):
+            yield name, figures, table
+
+
+def as_markdown(results: Mapping[str, Figures]) -> str:
+    parts = []
+    for name, figures, table in tables_of(results):
+        about = [f"Python {figures['python']}", f"{figures['cores']} cores", f"load {figures['load']}", *table.about]
+        lines = [f"### {table.title}", "", f"`python -m benchmarks.{name}`, {figures['at']}: {', '.join(about)}.", ""]
+        lines += [*in_columns(table)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def advantage(row: Row) -> float:
-    """Return how many times better than the peer we are."""
-    assert row.ratio, row
+def in_columns(table: Table) -> Iterator[str]:
+    beside = any(row.peer is not None for row in table.rows)
+    judged = any(row.wanted for row in table.rows)
+    columns = ["", "Calls", *([table.peer, "ratio"] if beside else []), *(["target", "met"] if judged else [])]
+    yield f"| {' | '.join(columns)} |".replace("|  |", "| |")
+    yield "|---" * len(columns) + "|"
+    for row in table.rows:
+        cells = [row.what, f"{row.ours:,.4g} {row.unit}".rstrip()]
+        if beside:
+            cells += [
+                "" if row.peer is None else f"{row.peer:,.4g}",
+                "" if row.ratio is None else ratio_text(row.ratio),
+            ]
+        if judged:
+            cells += [row.wanted, {True: "yes", False: "no", None: ""}[row.met]]
+        yield f"| {' | '.join(cells)} |"
+
+
+def ratio_text(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
+def as_data(results: Mapping[str, Figures]) -> list[dict[str, Any]]:
+    return [
+        {
+            "program": name,
+            "title": table.title,
+            "peer": table.peer,
+            "rows": [asdict(row) | {"ratio": row.ratio, "wanted": row.wanted, "met": row.met} for row in table.rows],
+        }
+        for name, _, table in tables_of(results)
+    ]
+
+
+def advantage(row: Row) -> float | None:
+    """Return how many times better than the peer we are; None if there is no telling."""
+    if row.ratio is None or row.ratio <= 0:
+        return None
     return row.ratio if row.more else 1 / row.ratio
 
 
+def wanted_advantage(row: Row) -> float | None:
+    """Return how many times better than the peer we were to be."""
+    if row.bound is not None and row.peer:
+        return row.peer / row.bound if row.bound else None
+    if row.target is None:
+        return None
+    return row.target if row.more else 1 / row.target
+
+
 def draw(results: Mapping[str, Figures], path: Path) -> None:
-    """Draw how many times better than its peer each figure is, on a logarithmic scale."""
+    """Draw what has a peer and a target: how many times better than its peer, on a logarithmic scale."""
     mpl.rcParams |= {
         "svg.hashsalt": "calls",
         "svg.fonttype": "none",
         "font.family": "sans-serif",
     }  # small, and the same
-    groups = [(REPORTED[name][0], rows_of(name, figures)) for name, figures in results.items() if name != "growth"]
-    bars: list[tuple[str, float, int]] = []
-    for number, (_, rows) in enumerate(groups):
-        bars += [(row.what, advantage(row), number) for row in rows if row.ratio]
-    figure, axes = plt.subplots(figsize=(9, 0.8 + 0.2 * len(bars)), layout="constrained")
-    for place, (_, value, number) in enumerate(bars):
-        axes.barh(place, value - 1, left=1, color=f"C{number}", height=0.7)
-    axes.set_xscale("log")
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], fontsize=7)
-    axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_xlabel("times better than the peer (left of 1: worse)")
-    axes.grid(axis="x", alpha=0.3)
+    groups = [
+        (f"{table.title}, beside {table.peer}", drawn)
+        for name, _, table in tables_of(results)
+        if name not in LEFT_OUT
+        and (drawn := [row for row in table.rows if advantage(row) and wanted_advantage(row) is not None])
+    ]
+    if not groups:
+        return
+    heights = [len(rows) + 1.6 for _, rows in groups]
+    figure, parts = plt.subplots(
+        len(groups),
+        figsize=(10, BAR_INCHES * sum(heights) + 0.6),
+        height_ratios=heights,
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
+        facecolor="white",  # the page may be dark
+    )
+    for axes, (title, rows) in zip(parts[:, 0], groups, strict=True):
+        draw_group(axes, title, rows)
+    marks = [
+        mark
+        for _, rows in groups
+        for row in rows
+        for mark in (advantage(row), wanted_advantage(row))
+        if mark is not None
+    ]
+    parts[-1, 0].set_xlim(max(LEAST, min(*marks, 0.5) * 0.9), max(marks) * 1.8)
+    parts[-1, 0].set_xlabel(
+        "times better than the peer (left of 1: worse); black mark: target; red: missed", fontsize=8
+    )
     figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
     path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+
+
+def draw_group(axes: Axes, title: str, rows: Sequence[Row]) -> None:
+    for place, row in enumerate(rows):
+        value, target = advantage(row), wanted_advantage(row)
+        assert value is not None
+        assert target is not None
+        axes.barh(place, value - 1, left=1, color=MET if row.met else MISSED, height=0.66)
+        axes.plot([target, target], [place - 0.42, place + 0.42], color="black", linewidth=1.6)
+        text = f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
+        axes.annotate(
+            text, (max(value, target, 1), place), (5, 0), textcoords="offset points", va="center", fontsize=7, zorder=3,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+        )  # fmt: skip
+    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", pad=3)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [row.what for row in rows], fontsize=7)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=7)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
 
 
 def put_into(page: Path, text: str) -> None:
@@ -212,12 +190,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--docs", action="store_true", help="put them into the documentation")
     options = parser.parse_args(arguments)
     results = read(options.folder)
-    (options.folder / "report.md").write_text(tables(results))
+    (options.folder / "report.md").write_text(as_markdown(results))
+    (options.folder / "report.json").write_text(json.dumps(as_data(results), indent=1) + "\n")
     draw(results, options.folder / PLOT)
     if options.docs:
-        put_into(DOCS, tables(results))
+        put_into(DOCS, as_markdown(results))
         draw(results, DOCS.with_name(PLOT))
-    print(f"{options.folder}/report.md, {options.folder}/{PLOT}")
+    print(f"{options.folder}/report.md, {options.folder}/report.json, {options.folder}/{PLOT}")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,11 @@ def main() -> None:
     }
     for name in ("calls", "peer"):
         results[name]["import_cpu_seconds"] = round(median(imports[name]) - bare, 2)
+    peer = results["peer"]
+    for name in ("calls", "calls, API only"):
+        results[name]["of_peer"] = {
+            key: round(value / peer[key], 2) for key, value in results[name].items() if peer[key]
+        }
     print(f"load {conditions()['load']}")
     for name, row in results.items():
         print(f"{name:18}{row}")

@@ -8,8 +8,8 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -23,12 +23,14 @@ import numpy as np
 from sqlalchemy.engine import make_url
 
 from benchmarks.many_calls import BATCH, fill_postgres, fill_sqlite, made_calls
-from benchmarks.search import summary, timed
+from benchmarks.processes import conditions, forget_peak, memory_mb
+from benchmarks.search import Spent, summary
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallSearch, normalized_url
 from calls_adapters.sql.migrate import migrate
 from calls_core.call import Call
 from calls_core.findings import Segment, Transcript
+from calls_core.hearing import Hears
 from calls_core.search import CallFilter, PageRequest
 from calls_core.spoken import indexed, indexed_terms
 from calls_core.use_cases.read_calls import SearchCalls
@@ -163,8 +165,10 @@ def transcribe_in_sqlite(path: str, calls: int) -> None:
             )
 
 
-async def measure(url: str, rounds: int) -> dict[str, Any]:
+async def measure(url: str, rounds: int, server: int | None) -> dict[str, Any]:
     """Ask each question: page and total by themselves, and with the highlights of 50 calls."""
+    forget_peak()
+    alone, whole = Spent(server), Spent(server)
     database, stemmer = Database(url), SnowballStemmer()
     search = SqlCallSearch(database, stemmer)
     shown = SearchCalls(search, stemmer)
@@ -174,13 +178,14 @@ async def measure(url: str, rounds: int) -> dict[str, Any]:
     asked["40 % and an agent"] = CallFilter.checked(text=word(30), agent="agent7")
     asked["1 % and an agent"] = CallFilter.checked(text=word(1900), agent="agent7")
     for name, wanted in asked.items():
-        page = await shown(wanted, PageRequest())
-        found = summary(await timed(lambda wanted=wanted: search.page(wanted, PageRequest()), rounds))
-        marked = summary(await timed(lambda wanted=wanted: shown(wanted, PageRequest()), rounds))
-        results[name] = {"total": page.total, **found, "with_highlights_p50_ms": marked["p50_ms"]}
+        page = await shown(wanted, PageRequest(), Hears.ORIGINAL)
+        await alone.ask(lambda wanted=wanted: search.page(wanted, PageRequest()), rounds)
+        await whole.ask(lambda wanted=wanted: shown(wanted, PageRequest(), Hears.ORIGINAL), rounds)
+        marked = summary(whole.waits())["p50_ms"]
+        results[name] = {"total": page.total, **summary(alone.waits()), "with_highlights_p50_ms": marked}
         print(f"  {name:<26}{json.dumps(results[name])}", flush=True)
     await database.close()
-    return results
+    return {"search": results, "cpu_ms": whole.cpu_ms, "peak_mb": round(memory_mb(os.getpid(), "VmHWM"))}
 
 
 def main() -> None:
@@ -190,20 +195,21 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
-    results: dict[str, Any] = {"calls": arguments.calls, "python": sys.version.split()[0]}
+    results: dict[str, Any] = {**conditions(), "calls": arguments.calls}
     with ExitStack() as stack:
         if arguments.only != "postgres":
             path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "calls.db")
             print(f"SQLite, {arguments.calls} transcripts", flush=True)
             asyncio.run(migrate(f"sqlite:///{path}"))
             transcribe_in_sqlite(str(path), arguments.calls)
-            results["sqlite"] = asyncio.run(measure(f"sqlite:///{path}", arguments.rounds))
+            results["sqlite"] = asyncio.run(measure(f"sqlite:///{path}", arguments.rounds, None))
         if arguments.only != "sqlite":
-            url = stack.enter_context(PostgresServer(durable=True)).create_database()
+            server = stack.enter_context(PostgresServer(durable=True))
+            url = server.create_database()
             print(f"PostgreSQL, {arguments.calls} transcripts", flush=True)
             asyncio.run(migrate(url))
             asyncio.run(transcribe_in_postgres(url, arguments.calls))
-            results["postgres"] = asyncio.run(measure(url, arguments.rounds))
+            results["postgres"] = asyncio.run(measure(url, arguments.rounds, server.pid))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -1,10 +1,9 @@
-"""Measures uploads beside FastAPI's ``UploadFile`` and a pipe of shell tools: ``python -m benchmarks.upload``.
+"""Measures uploads beside FastAPI's ``UploadFile`` and what the machine can do: ``python -m benchmarks.upload``.
 
-Each case is a server process of its own and a client that does nothing but ``sendfile``; cases take turns, and medians
-are shown. Processor time is that of the server alone (user and system), memory its peak above what it had at rest.
-FastAPI and python-multipart are needed for the peer, and for nothing else.
+That is a pipe of shell tools, which reads, writes and hashes, and the disk alone, a copy by ``dd``, synced. Each case
+is a server process of its own and a client that does nothing but ``sendfile``; cases take turns, and medians are shown.
+Processor time is that of the server alone (user and system), memory its peak above what it had at rest.
 """
-# ruff: noqa: PLC0415 (only the peer needs what it measures)
 
 import argparse
 import hashlib
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +113,7 @@ def serving(name: str, folder: Path) -> Iterator[Server]:
     port = free_port()
     if name == "peer":
         command, probe = (
-            [sys.executable, "-m", "benchmarks.upload", "--peer", str(port), "--folder", str(folder)],
+            [sys.executable, "-m", "benchmarks.upload_peer", str(port), str(folder)],
             "/hello",
         )
     else:
@@ -153,14 +152,25 @@ def measure(server: Server, path: Path, sha256: str) -> Sample:
     return Sample(gigabytes * 1000 / seconds, (server.cpu_sec() - cpu) / gigabytes, server.memory_mb("VmHWM") - memory)
 
 
-def measure_pipe(path: Path, folder: Path) -> Sample:
-    """What the machine can do: read, write and hash, one program each."""
-    began = time.perf_counter()
-    copy = folder / "copy"
-    subprocess.run(f"cat '{path}' | tee '{copy}' | openssl sha256", shell=True, check=True, stdout=subprocess.DEVNULL)
+LIMITS: Final = {
+    "pipe": "cat '{path}' | tee '{copy}' | openssl sha256",
+    "disk": "dd if='{path}' of='{copy}' bs=1M conv=fsync status=none",
+}
+"""What the machine can do: read, write and hash, one program each; and write, durably."""
+
+
+def measure_limit(command: str, path: Path, folder: Path) -> Sample:
+    copy, gigabytes = folder / "copy", path.stat().st_size / 1e9
+    used, began = children_cpu_sec(), time.perf_counter()
+    subprocess.run(command.format(path=path, copy=copy), shell=True, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - began
     copy.unlink()
-    return Sample(path.stat().st_size / 1e6 / seconds)
+    return Sample(gigabytes * 1000 / seconds, (children_cpu_sec() - used) / gigabytes)
+
+
+def children_cpu_sec() -> float:
+    """Return the processor time of the children that have ended, and of theirs."""
+    return sum(os.times()[2:4])
 
 
 def measure_stall(server: Server, path: Path, sha256: str) -> tuple[float, float, float, float]:
@@ -206,17 +216,18 @@ def compare(sizes: Sequence[int], rounds: int, folder: Path, stall_size: int) ->
         servers = {name: stack.enter_context(serving(name, folder / name.replace(", ", "-"))) for name in names}
         for size in sizes:
             path, sha256 = make_file(folder, size)
-            pipe: list[Sample] = []
+            limits: dict[str, list[Sample]] = {name: [] for name in LIMITS}
             samples: dict[str, list[Sample]] = {name: [] for name in names}
             for number in range(rounds + 1):  # the first round only warms up
-                found = measure_pipe(path, folder)
-                pipe += [found] if number else []
+                for name, command in LIMITS.items():
+                    found = measure_limit(command, path, folder)
+                    limits[name] += [found] if number else []
                 for name, server in servers.items():
                     found = measure(server, path, sha256)
                     samples[name] += [found] if number else []
                     for each in names:
                         clear(folder / each.replace(", ", "-"))
-            results[f"{size // 2**20} MiB"] = report(size, pipe, samples)
+            results[f"{size // 2**20} MiB"] = report(size, limits, samples)
             path.unlink()
         path, sha256 = make_file(folder, stall_size)
         stalls: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in names}
@@ -239,52 +250,33 @@ def compare(sizes: Sequence[int], rounds: int, folder: Path, stall_size: int) ->
     return results
 
 
-def report(size: int, pipe: Sequence[Sample], samples: dict[str, list[Sample]]) -> dict[str, Any]:
-    limit = statistics.median(sample.megabytes_per_sec for sample in pipe)
-    peer = statistics.median(sample.megabytes_per_sec for sample in samples["peer"])
-    peer_cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in samples["peer"])
-    print(f"\n{size / 2**20:.0f} MiB, median of {len(pipe)}; cat | tee | openssl sha256: {limit:.0f} MB/s")
-    print(f"{'':14}{'MB/s':>6}{'of pipe':>9}{'of peer':>9}{'CPU s/GB':>10}{'of peer':>9}{'memory MB':>11}")
-    figures: dict[str, Any] = {"pipe": {"mb_per_sec": round(limit)}}
-    for name, found in samples.items():
-        speed = statistics.median(sample.megabytes_per_sec for sample in found)
-        cpu = statistics.median(sample.cpu_sec_per_gigabyte for sample in found)
-        memory = max(sample.memory_mb for sample in found)
+def report(
+    size: int, limits: Mapping[str, Sequence[Sample]], samples: Mapping[str, Sequence[Sample]]
+) -> dict[str, dict[str, float]]:
+    figures = {name: medians(found) for name, found in {**limits, **samples}.items()}
+    peer, pipe, disk = (figures[name] for name in ("peer", "pipe", "disk"))
+    print(f"\n{size / 2**20:.0f} MiB, median of {len(limits['pipe'])}")
+    print(
+        f"{'':14}{'MB/s':>6}{'of disk':>9}{'of pipe':>9}{'of peer':>9}{'CPU s/GB':>10}{'of peer':>9}{'memory MB':>11}"
+    )
+    for name, row in figures.items():
+        row["of_peer"] = round(row["mb_per_sec"] / peer["mb_per_sec"], 3)
+        row["cpu_of_peer"] = round(row["cpu_sec_per_gb"] / peer["cpu_sec_per_gb"], 3)
+        of_disk, of_pipe = (row["mb_per_sec"] / limit["mb_per_sec"] for limit in (disk, pipe))
         print(
-            f"{name:14}{speed:6.0f}{speed / limit:9.2f}{speed / peer:9.2f}"
-            f"{cpu:10.2f}{cpu / peer_cpu:9.2f}{memory:11.1f}",
+            f"{name:14}{row['mb_per_sec']:6.0f}{of_disk:9.2f}{of_pipe:9.2f}{row['of_peer']:9.2f}"
+            f"{row['cpu_sec_per_gb']:10.2f}{row['cpu_of_peer']:9.2f}{row['memory_mb']:11.1f}",
             flush=True,
         )
-        figures[name] = {"mb_per_sec": round(speed), "cpu_sec_per_gb": round(cpu, 2), "memory_mb": round(memory, 1)}
     return figures
 
 
-def serve_peer(port: int, folder: Path) -> None:
-    """FastAPI as its documentation has it, with the same promises: hashed, and synced to the disk."""
-    import fastapi
-    import uvicorn
-
-    app = fastapi.FastAPI()
-
-    def hello() -> dict[str, str]:
-        return {"status": "alive"}
-
-    async def hello_at_once() -> dict[str, str]:
-        return hello()
-
-    def upload(file: fastapi.UploadFile) -> dict[str, str]:
-        digest, path = hashlib.sha256(), folder / os.urandom(8).hex()
-        with path.open("wb") as copy:
-            while piece := file.file.read(2**20):
-                digest.update(piece)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        return {"sha256": digest.hexdigest()}
-
-    app.get("/hello")(hello_at_once)
-    app.post("/upload")(upload)
-    uvicorn.run(app, port=port, log_level="warning", access_log=False)
+def medians(found: Sequence[Sample]) -> dict[str, float]:
+    return {
+        "mb_per_sec": round(statistics.median(sample.megabytes_per_sec for sample in found)),
+        "cpu_sec_per_gb": round(statistics.median(sample.cpu_sec_per_gigabyte for sample in found), 2),
+        "memory_mb": round(max(sample.memory_mb for sample in found), 1),
+    }
 
 
 def main() -> None:
@@ -294,12 +286,8 @@ def main() -> None:
     parser.add_argument("--stall-size", type=int, default=64, help="MiB of each of the uploads at once")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--folder", type=Path, help="where files go; by default a temporary folder")
-    parser.add_argument("--peer", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="calls-upload-"))
-    if options.peer:
-        serve_peer(options.peer, folder)
-        return
     try:
         sizes = [size * 2**20 for size in options.sizes]
         results = compare(sizes, options.rounds, folder, options.stall_size * 2**20)
