@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls_adapters.memory import MemoryStorage
-from calls_adapters.storage.local import LocalStorage
+from calls_adapters.storage.local import EARLY, PIECE, LocalStorage
 from calls_adapters.storage.s3 import S3Storage, open_s3_storage
 from calls_core.errors import PresignedUrlsUnavailable, RecordingExists, RecordingNotFound, StorageUnavailable
 from calls_core.ports import RecordingStorage
+from tests.servers.disk import small_disk
 from tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.anyio
@@ -198,7 +199,7 @@ def test_no_adapter_is_left_out() -> None:
 KILLED_WRITER = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from calls_adapters.storage.local import LocalStorage
+from calls_adapters.storage.local import EARLY, PIECE, LocalStorage
 
 async def chunks():
     yield b"RIFF"
@@ -270,3 +271,20 @@ async def test_bytes_are_on_disk_before_they_have_a_name(tmp_path: Path, monkeyp
         "fsync ab",
         f"fsync {tmp_path.name}",
     ]
+
+
+async def test_nothing_stays_reserved(tmp_path: Path) -> None:
+    """A long file takes no more of the disk than its bytes, although space was reserved while it came."""
+    size = EARLY + PIECE
+    stored = await LocalStorage(tmp_path).put("ab/file", chunks(*[b"\1" * PIECE] * (size // PIECE)))
+    found = (tmp_path / "ab" / "file").stat()
+    assert stored.size_bytes == found.st_size == size
+    assert found.st_blocks * 512 < size + EARLY // 2
+
+
+@pytest.mark.requires("tmpfs")
+async def test_the_rest_fits(tmp_path: Path) -> None:
+    """A disk that has no room for what would be reserved takes a file that fits."""
+    with small_disk(tmp_path / "disk", EARLY + 4 * PIECE) as disk:
+        stored = await LocalStorage(disk).put("ab/file", chunks(*[b"\1" * PIECE] * (EARLY // PIECE + 1)))
+        assert (disk / "ab" / "file").stat().st_size == stored.size_bytes == EARLY + PIECE
