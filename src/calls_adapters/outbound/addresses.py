@@ -43,7 +43,7 @@ class AddressPolicy:
         """
         networks = tuple(ipaddress.ip_network(cidr) for cidr in cidrs)
         for network in networks:
-            if isinstance(network, IPv6Network) and unwrapped(network.network_address).version == 4:  # noqa: PLR2004
+            if isinstance(network, IPv6Network) and unwrapped(network.network_address).version == 4:  # noqa: PLR2004 (IPv4)
                 msg = f"{network} wraps IPv4 addresses; write them as IPv4"
                 raise ValueError(msg)
         return cls(networks)

@@ -62,7 +62,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         self,
         path: str,
         timeout: float | None = None,  # noqa: ARG002, ASYNC109 (httpcore2's signature)
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002 (as above)
     ) -> httpcore2.AsyncNetworkStream:
         msg = f"{path}: unix sockets are not allowed"
         raise AddressNotAllowed(msg)

@@ -47,9 +47,9 @@ Judge = Callable[[Exchange], DeliveryFailed | None]
 
 def judged(exchange: Exchange) -> DeliveryFailed | None:
     """Return why the event was not accepted, None if it was: 2xx accepts, everything else does not."""
-    if exchange.status is not None and exchange.status // 100 == 2:  # noqa: PLR2004 (the class of the status)
+    if exchange.status is not None and exchange.status // 100 == 2:
         return None
-    redirect = "; redirects are not followed" if exchange.status is not None and exchange.status // 100 == 3 else ""  # noqa: PLR2004
+    redirect = "; redirects are not followed" if exchange.status is not None and exchange.status // 100 == 3 else ""
     return ReceiverRefused(f"the receiver answered {exchange.status}{redirect}")
 
 

@@ -64,10 +64,10 @@ def _checked(url: str) -> httpx2.URL:
 
 
 def _require_ok(status: int, host: str) -> None:
-    if status == 200:  # noqa: PLR2004
+    if status == 200:
         return
     msg = f"{host} answered {status}; the address must give the audio itself, without sign-in or redirect"
-    if status in _MAY_CHANGE or status >= 500:  # noqa: PLR2004
+    if status in _MAY_CHANGE or status >= 500:
         raise SourceUnavailable(msg)
     raise SourceRefused(msg)
 
