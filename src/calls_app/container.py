@@ -1,4 +1,4 @@
-"""Wiring: the only module that knows which adapter stands behind which port."""
+"""Wiring: which adapter stands behind which port. Modules beside it named ``*_wiring`` do so for one subject each."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,21 +16,13 @@ from dishka import (
 )
 from prometheus_client import CollectorRegistry
 
-from calls_adapters.ai.told import JobAnswers
-from calls_adapters.audio.decoder import ChildDecoder, DecoderLimits
-from calls_adapters.outbound.addresses import AddressPolicy
-from calls_adapters.plugins import Plugin, choose_analyzers, load_plugins
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql.calls import SqlCallRepository
 from calls_adapters.sql.database import Database
-from calls_adapters.sql.deliveries import SqlDeliveries
-from calls_adapters.sql.destinations import SqlDestinations
-from calls_adapters.sql.feed import SqlEventFeed
 from calls_adapters.sql.holds import SqlHolds
 from calls_adapters.sql.intake import SqlIntakeSwitch
 from calls_adapters.sql.jobs import SqlJobQueue
 from calls_adapters.sql.keys import SqlIdempotencyKeys
-from calls_adapters.sql.parts import SqlStepParts
 from calls_adapters.sql.search import SqlCallSearch
 from calls_adapters.sql.uploads import SqlUploads
 from calls_adapters.storage.local import LocalStorage
@@ -40,57 +32,37 @@ from calls_adapters.telemetry.prometheus import PrometheusTelemetry
 from calls_adapters.telemetry.readings import ReadingsCollector
 from calls_adapters.telemetry.tracing import LogContextOnly, Tracing
 from calls_app.account_wiring import AccountAdapters, AccountUseCases
+from calls_app.analysis_wiring import AnalysisAdapters, AnalysisUseCases
 from calls_app.checks import PartChecks
-from calls_app.event_bodies import WireEventBodies
+from calls_app.delivery_wiring import DeliveryAdapters, DeliveryUseCases
 from calls_app.governance_wiring import GovernanceAdapters, GovernanceUseCases
 from calls_app.liveness import liveness, worker_name
-from calls_app.notifier import Notifier
 from calls_app.scrape import Scrape
-from calls_app.senders import LateSenders
 from calls_app.settings import Settings, SettingsError
 from calls_app.worker import Worker
-from calls_core.delivery import RetryPlan
 from calls_core.hearing import Hearing
-from calls_core.hookspecs import AiService, AnalysisOptions
 from calls_core.job import Patience
 from calls_core.ports import (
-    Analyzers,
-    AnswerReader,
-    AudioDecoder,
-    AudioSource,
     CallRepository,
     CallSearch,
     Clock,
-    Deliveries,
-    Destinations,
-    EventBodies,
-    EventFeed,
     Holds,
     IdempotencyKeys,
     IntakeSwitch,
     JobQueue,
     NewId,
     RecordingStorage,
-    Senders,
     Stemmer,
-    StepParts,
     Telemetry,
     Uploads,
     WakeUps,
     WorkerIsDead,
 )
-from calls_core.use_cases.analyze_file import AnalyzeFile
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
-from calls_core.use_cases.attempt_steps import AttemptSteps
-from calls_core.use_cases.deliver_events import DeliverEvent
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
-from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
-from calls_core.use_cases.make_redacted_copy import MakeRedactedCopy
-from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
 from calls_core.use_cases.process_recording import ProcessRecording
-from calls_core.use_cases.pull_recording import PullRecording
 from calls_core.use_cases.read_calls import (
     ExportCalls,
     ExportChosen,
@@ -104,9 +76,6 @@ from calls_core.use_cases.recover_work import RecoverWork
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.resume_upload import ResumeUpload
-from calls_core.use_cases.run_step import RunStep
-from calls_core.use_cases.tell_events import EventsKept, FollowEvents, ForgetEvents, ReadEvents, TellEvents
-from calls_http.callbacks import CallbackGuard
 from calls_http.docs_pages import installed_version
 
 
@@ -115,40 +84,25 @@ class UseCases(Provider):
 
     scope = Scope.APP
     use_cases = provide_all(
-        AnalyzeFile,
         AnswerOnce,
         AttachRecording,
-        AttemptSteps,
         ControlIntake,
-        DeliverEvent,
         EraseCall,
         ExportCalls,
         ExportChosen,
-        FollowEvents,
-        ForgetEvents,
         GetCall,
         GetRecording,
         IngestCall,
-        LinkOutside,
-        MakeRedactedCopy,
-        ManageDeliveries,
-        ManageDestinations,
-        ProcessRecording,
         PullCall,
-        PullRecording,
-        ReadEvents,
         ReceiveRecording,
         RecoverWork,
         RegisterCall,
         ReprocessCall,
         ResumeUpload,
         PartChecks,
-        RunStep,
         Scrape,
         SearchCalls,
         SummarizeCalls,
-        TakeAnswer,
-        TellEvents,
     )
 
 
@@ -157,12 +111,7 @@ class Adapters(Provider):
     settings = from_context(Settings)
 
     calls = provide(SqlCallRepository, provides=CallRepository)
-    destinations = provide(SqlDestinations, provides=Destinations)
-    deliveries = provide(SqlDeliveries, provides=Deliveries)
-    feed = provide(SqlEventFeed, provides=EventFeed)
-    bodies = provide(WireEventBodies, provides=EventBodies)
     jobs = provide(SqlJobQueue, provides=JobQueue)
-    parts = provide(SqlStepParts, provides=StepParts)
     stemmer = provide(SnowballStemmer, provides=Stemmer)
     holds = provide(SqlHolds, provides=Holds)
     keys = provide(SqlIdempotencyKeys, provides=IdempotencyKeys)
@@ -170,7 +119,6 @@ class Adapters(Provider):
     intake = provide(SqlIntakeSwitch, provides=IntakeSwitch)
     wake_ups = provide(TaskiqWakeUps, provides=WakeUps)
     readings = provide(ReadingsCollector)
-    answers = provide(JobAnswers, provides=AnswerReader)
 
     @provide
     async def database(self, settings: Settings) -> AsyncIterator[Database]:
@@ -202,60 +150,12 @@ class Adapters(Provider):
             yield storage
 
     @provide
-    def decoder(self, options: AnalysisOptions) -> AudioDecoder:
-        return ChildDecoder(DecoderLimits(max_duration_sec=options.max_duration_sec))
-
-    @provide
-    def addresses(self, settings: Settings) -> AddressPolicy:
-        try:
-            return AddressPolicy.parsed(settings.allowed_cidrs)
-        except ValueError as error:
-            raise SettingsError(f"WEBHOOK_ALLOW_CIDRS: {error}") from None
-
-    @provide
-    def source(self, policy: AddressPolicy) -> AudioSource:
-        from calls_adapters.outbound.source import HttpAudioSource  # noqa: PLC0415 (HTTP clients are slow to load)
-
-        return HttpAudioSource(policy)
-
-    @provide
-    async def senders(
-        self,
-        settings: Settings,
-        policy: AddressPolicy,
-        calls: CallRepository,
-        storage: RecordingStorage,
-        clock: Clock,
-    ) -> AsyncIterator[Senders]:
-        late = LateSenders(settings, policy, calls, storage, clock)
-        yield Senders(late)
-        await late.close()
-
-    @provide
     def search(self, database: Database, stemmer: Stemmer) -> CallSearch:
         return SqlCallSearch(database, stemmer)
 
     @provide
-    def retry_plan(self, settings: Settings) -> RetryPlan:
-        return RetryPlan(settings.webhook_retry_scale)
-
-    @provide
-    def events_kept(self, settings: Settings) -> EventsKept:
-        return EventsKept(timedelta(days=settings.events_keep_days))
-
-    @provide
     def limits(self, settings: Settings) -> UploadLimits:
         return UploadLimits(max_bytes=settings.max_upload_bytes)
-
-    @provide
-    def seals(self, settings: Settings) -> Seals:
-        lifetime = timedelta(seconds=settings.ai_link_sec)
-        secret = settings.ai_link_secret if settings.ai_protocol == "async" else ""
-        return Seals(secret, settings.public_base_url.rstrip("/"), lifetime)
-
-    @provide
-    def callback_guard(self, settings: Settings) -> CallbackGuard:
-        return CallbackGuard(settings.ai_callback_auth, settings.ai_callback_name, settings.ai_callback_secret)
 
     @provide
     def patience(self, settings: Settings) -> Patience:
@@ -268,21 +168,6 @@ class Adapters(Provider):
     @provide
     def hearing(self, settings: Settings) -> Hearing:
         return Hearing(settings.others_hear)
-
-    @provide
-    def options(self, settings: Settings) -> AnalysisOptions:
-        return analysis_options(settings)
-
-    @provide
-    def plugins(self, options: AnalysisOptions) -> tuple[Plugin, ...]:
-        return load_plugins(options)
-
-    @provide
-    def analyzers(self, settings: Settings, plugins: tuple[Plugin, ...]) -> Analyzers:
-        try:
-            return Analyzers(choose_analyzers(plugins, settings.analyzer_names))
-        except ValueError as error:
-            raise SettingsError(str(error)) from None
 
     @provide
     def registry(self) -> CollectorRegistry:
@@ -320,35 +205,11 @@ class Adapters(Provider):
     ) -> Worker:
         return Worker(process, recover, broker, settings.worker_concurrency, worker_name())
 
-    @provide
-    def notifier(self, tell: TellEvents, deliver: DeliverEvent, is_dead: WorkerIsDead) -> Notifier:
-        return Notifier(tell, deliver, is_dead, worker_name())
-
-
-def analysis_options(settings: Settings) -> AnalysisOptions:
-    """Return what analyzers are told of *settings*."""
-    service = AiService(
-        base_url=settings.ai_endpoint,
-        api_key=settings.ai_api_key,
-        model=settings.ai_model,
-        language=settings.ai_language or None,
-        timeout_sec=settings.ai_timeout_sec,
-        max_piece_sec=settings.ai_max_piece_sec,
-        max_upload_bytes=settings.ai_max_upload_bytes,
-        max_answer_bytes=settings.ai_max_answer_bytes,
-        protocol=settings.ai_protocol,
-        poll_sec=settings.ai_poll_sec,
-    )
-    return AnalysisOptions(
-        silence_threshold_dbfs=settings.silence_threshold_dbfs,
-        silence_min_sec=settings.silence_min_sec,
-        max_duration_sec=settings.max_duration_sec,
-        ai=service if settings.ai_base_url else None,
-    )
-
 
 def make_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
     """Wire the application. Tests replace adapters with ``override=True`` providers."""
-    use_cases = (UseCases(), AccountUseCases(), GovernanceUseCases())
-    ours = (*use_cases, Adapters(), AccountAdapters(), GovernanceAdapters())
-    return make_async_container(*ours, *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION)
+    use_cases = (UseCases(), AnalysisUseCases(), DeliveryUseCases(), AccountUseCases(), GovernanceUseCases())
+    adapters = (Adapters(), AnalysisAdapters(), DeliveryAdapters(), AccountAdapters(), GovernanceAdapters())
+    return make_async_container(
+        *use_cases, *adapters, *overrides, context={Settings: settings}, validation_settings=STRICT_VALIDATION
+    )

@@ -41,7 +41,7 @@ def _list() -> None:
     from rich.table import Table
 
     from calls_adapters.plugins import choose_analyzers, load_plugins
-    from calls_app.container import analysis_options
+    from calls_app.analysis_wiring import analysis_options
     from calls_app.settings import SettingsError
 
     settings = configured(LOG_LEVEL="WARNING")
