@@ -21,7 +21,7 @@ def page(name: str) -> str:
 
 
 def error_classes(cls: type[errors.CallsError] = errors.CallsError) -> list[type[errors.CallsError]]:
-    ours = [sub for sub in cls.__subclasses__() if sub.__module__ == errors.__name__]
+    ours = [sub for sub in cls.__subclasses__() if sub.__module__.startswith(errors.__name__)]
     return [cls, *(below for sub in ours for below in error_classes(sub))]
 
 
