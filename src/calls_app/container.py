@@ -60,6 +60,7 @@ from calls_core.ports import (
 )
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
+from calls_core.use_cases.check_ingest import CheckIngest
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_core.use_cases.process_recording import ProcessRecording
@@ -86,6 +87,7 @@ class UseCases(Provider):
     use_cases = provide_all(
         AnswerOnce,
         AttachRecording,
+        CheckIngest,
         ControlIntake,
         EraseCall,
         ExportCalls,

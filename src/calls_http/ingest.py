@@ -8,11 +8,13 @@ from dishka.integrations.litestar import DishkaRouter, FromDishka
 from litestar import Request, Response, post
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import JSONBody
 
 from calls_core.call import Call, CallDetails
 from calls_core.errors import FieldError, InvalidInput
 from calls_core.hearing import Hearing
 from calls_core.job import PullSource
+from calls_core.use_cases.check_ingest import CheckIngest
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
 from calls_http import wire
 from calls_http.bodies import converted, decoded_json, is_json
@@ -90,6 +92,18 @@ async def ingest_call(
     return registered(outcome, hears, status_code=202)
 
 
+@post(
+    "/calls/ingest/check",
+    status_code=200,
+    operation_class=operation(),
+    responses=problems(409, *READS_BODY),
+    summary="Ask what an ingest would do",
+)
+async def check_ingest(data: JSONBody[wire.PromisedCall], check: FromDishka[CheckIngest]) -> wire.Forecast:
+    """Nothing is stored. Refusals are those of an ingest; whether the bytes are audio, only processing tells."""
+    return wire.Forecast.of(await check(data.details(), data.filename, data.size_bytes, data.sha256))
+
+
 def _accepted(call: Call) -> Response[wire.Call]:
     return of_new(call, status_code=202)
 
@@ -151,5 +165,5 @@ def _invalid(name: str, why: str) -> InvalidInput:
 
 
 ingest_router = DishkaRouter(
-    "/", route_handlers=[ingest_call], before_request=refuse_unknown_parameters, tags=["calls"]
+    "/", route_handlers=[ingest_call, check_ingest], before_request=refuse_unknown_parameters, tags=["calls"]
 )

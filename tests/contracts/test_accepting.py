@@ -112,6 +112,8 @@ async def test_ingest_gives_back_the_holder_of_the_external_id(world: World) -> 
     acceptance = await world.acceptance(world.new_call(external_id="crm-1"))
 
     assert await world.calls.ingest(acceptance) == holder
+    assert await world.calls.holder("crm-1") == holder
+    assert await world.calls.holder("crm-2") is None
 
     with pytest.raises(CallNotFound):
         await world.calls.get(acceptance.call.id)

@@ -75,6 +75,42 @@ def test_many_files_arrive_once_though_the_import_is_killed_three_times(tmp_path
         assert (one["receiver"], one["direction"]) == ("101", "inbound")
 
 
+def test_a_dry_run_tells_what_the_import_would_do(tmp_path: Path, beep: Path) -> None:
+    """To the line what the import then does, with no database, with that of the settings and by HTTP; and not a file is
+    made or changed by it."""
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for number in range(2):
+        (archive / f"in-101-790{number}-20260102-060405-176732304{number}.{number}.wav").write_bytes(beep.read_bytes())
+    (archive / "in-102-7900-20260102-060405-1767323040.0.wav").write_bytes(beep.read_bytes())
+    (archive / "holiday.wav").write_bytes(beep.read_bytes())
+    command = ("import", "archive", "--pattern", "freepbx", "--at-once", "1")
+
+    def told(*more: str) -> list[tuple[str, str, str]]:
+        before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+        process = calls(tmp_path, *command, "--dry-run", *more)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 1  # as the import: something would be refused
+        assert before == {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+        return [(line["source"], line["outcome"], line["code"]) for line in csv.DictReader(said.splitlines())]
+
+    foreseen = told()
+    calls(tmp_path, *command).communicate(timeout=60)
+    report = tmp_path / "archive.import.csv"
+    assert [(line["source"], line["outcome"], line["code"]) for line in lines(report)] == foreseen
+    assert [outcome for _, outcome, _ in foreseen] == ["refused", "accepted", "accepted", "refused"]
+    assert [code for _, _, code in foreseen if code] == ["invalid", "external-id-taken"]
+    assert told() == [line for line in foreseen if line[1] == "refused"]
+    report.unlink()
+    known = [(source, "known" if outcome == "accepted" else outcome, code) for source, outcome, code in foreseen]
+    assert told() == known
+    with Service(tmp_path, f"sqlite:///{tmp_path / 'data' / 'calls.db'}", worker=False) as service:
+        process = calls(tmp_path, *command, "--dry-run", "--url", service.url)
+        said, _ = process.communicate(timeout=60)
+        there = [(line["source"], line["outcome"], line["code"]) for line in csv.DictReader(said.splitlines())]
+        assert there == known
+
+
 def test_a_watched_folder_is_emptied_into_a_running_service(tmp_path: Path, beep: Path) -> None:
     """Whole files go there by HTTP and are then deleted; a kill doubles none, and SIGTERM ends it well."""
     folder = tmp_path / "spool"

@@ -97,6 +97,7 @@ from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
 from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
 from calls_core.use_cases.build_export import BuildExport
+from calls_core.use_cases.check_ingest import CheckIngest
 from calls_core.use_cases.erase_call import EraseCall
 from calls_core.use_cases.erase_number import EraseNumber
 from calls_core.use_cases.expire_calls import ExpireCalls
@@ -319,6 +320,7 @@ class MemoryService:
             FollowEvents,
             GetCall,
             GetRecording,
+            CheckIngest,
             IngestCall,
             KeepAudit,
             LimitAttempts,

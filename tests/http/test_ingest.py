@@ -1,5 +1,6 @@
 """A call and its recording in one request."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -261,3 +262,34 @@ async def test_registering_and_attaching_is_the_same(client: Client) -> None:
     for answer in answers:
         del answer["id"], answer["call_id"]
     assert answers[0] == answers[1]
+
+
+async def test_a_check_tells_what_the_ingest_would_do(client: Client, memory: MemoryService) -> None:
+    """New, waiting for its file, known, or refused as the ingest refuses it; nothing is stored."""
+    file = {"filename": "a.wav", "size_bytes": len(AUDIO), "sha256": hashlib.sha256(AUDIO).hexdigest()}
+    promised = CALL | {"external_id": "x"} | file
+
+    async def told(**changed: Any) -> Any:
+        answer = await client.post("/calls/ingest/check", json=promised | changed)
+        return answer.json() if answer.is_success else (answer.status_code, answer.json()["type"].rpartition(":")[2])
+
+    assert await told() == {"is_new": True, "call_id": None}
+    waiting = await register(client, external_id="x")
+    assert await told() == {"is_new": True, "call_id": waiting["id"]}
+    await ingest(client, *fields(external_id="x"), FILE)
+    stored = len(memory.database.events)
+    assert await told() == {"is_new": False, "call_id": waiting["id"]}
+    assert await told(sha256="0" * 64) == (409, "external-id-taken")
+    assert await told(receiver="102") == (409, "external-id-taken")
+    assert await told(filename="a.doc") == (422, "unsupported-extension")
+    assert await told(size_bytes=0) == (422, "empty-recording")
+    assert await told(size_bytes=3 * 1024**3) == (413, "too-large")
+    pulled = await client.post(
+        "/calls/ingest", json=CALL | {"recording_url": "https://a.example/a.wav", "external_id": "y"}
+    )
+    assert pulled.status_code == 202
+    assert await told(external_id="y") == (409, "still-processing")
+    await client.put("/intake", json={"accepting": False})
+    assert await told() == (503, "intake-paused")
+    assert len(memory.database.events) == stored + 1
+    assert not memory.database.holds

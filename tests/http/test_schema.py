@@ -27,6 +27,7 @@ BEYOND_SCHEMAS = {
     "attach_recording": "only names with an accepted extension, and files that are not empty",
     "put_recording": "as for attach_recording",
     "ingest_call": "as for attach_recording",
+    "check_ingest": "as for attach_recording and register_call",
     "begin_upload": "base64 pairs that name a file and a call",
     "append_to_upload": "an offset is right or wrong by what came before",
     "reprocess_call": "a key that was used for another request",

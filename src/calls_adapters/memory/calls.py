@@ -48,6 +48,9 @@ class MemoryCallRepository(CallRepository):
     async def get(self, call_id: CallId) -> Call:
         return self._database.call(call_id)
 
+    async def holder(self, external_id: str) -> Call | None:
+        return self._database.holder(external_id)
+
     async def recording(self, call_id: CallId) -> Recording:
         self._database.call(call_id)
         try:

@@ -77,6 +77,10 @@ class SqlCallRepository(CallRepository):
             raise CallNotFound(_missing(call_id))
         return call_from(rows[0])
 
+    async def holder(self, external_id: str) -> Call | None:
+        rows = await self._database.rows(_HOLDER, {"external_id": external_id})
+        return call_from(rows[0]) if rows else None
+
     async def recording(self, call_id: CallId) -> Recording:
         rows = await self._database.rows(_RECORDING, {"wanted_call_id": call_id})
         if not rows:
@@ -140,8 +144,7 @@ class SqlCallRepository(CallRepository):
         return call
 
     async def _holder(self, call: Call) -> Call | None:
-        rows = await self._database.rows(_HOLDER, {"external_id": call.details.external_id})
-        return call_from(rows[0]) if rows else None
+        return None if call.details.external_id is None else await self.holder(call.details.external_id)
 
     async def _added(self, call: Call, events: Sequence[Event], keyed: KeyedAnswer | None = None) -> Call | Answer:
         """Try, and look for the reason where it was in vain: that costs those nothing who come with something new."""

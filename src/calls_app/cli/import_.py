@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +29,13 @@ def import_(
     report: Annotated[Path | None, typer.Option(help="A line for each recording; a second run does the rest.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="How many at a time.")] = 4,
     rate: Annotated[float | None, typer.Option(min=0.001, help="At most so many a second.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of each.")] = False,
 ) -> None:
     """Hand over recordings of a folder, a manifest or a bucket; kill it at any time and run it again."""
     from calls_app.intake.receivers import Unreachable
 
     try:
-        refused = asyncio.run(_import(source, pattern, zone, url, api_key, report, at_once, rate))
+        refused = asyncio.run(_import(source, pattern, zone, url, api_key, report, at_once, rate, dry_run=dry_run))
     except (ValueError, OSError, Unreachable) as error:
         print(f"calls: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
         raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
@@ -50,13 +52,16 @@ async def _import(
     report: Path | None,
     at_once: int,
     rate: float | None,
+    *,
+    dry_run: bool,
 ) -> int:
     """Return how many recordings were refused."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from calls_app.intake.ledger import Entry, Outcome, open_ledger
+    from calls_app.intake.forecast import open_forecast
+    from calls_app.intake.ledger import COLUMNS, Entry, Glance, Outcome, line_of, open_ledger, told
     from calls_app.intake.naming import Naming
     from calls_app.intake.receivers import open_receiver
     from calls_app.intake.running import Import
@@ -68,17 +73,24 @@ async def _import(
     async with open_source(source, naming, settings) as (name, items):
         total = sum(1 for _ in items())
         path = report or Path(f"{name}.import.csv")
-        with open_ledger(path) as ledger, Progress(*columns, console=Console(stderr=True)) as bar:
+        known = nullcontext(Glance.of(path)) if dry_run else open_ledger(path)
+        with known as ledger, Progress(*columns, console=Console(stderr=True), disable=dry_run) as bar:
             before = sum(item.name in ledger.done for item in items())
             task = bar.add_task("", total=total, completed=before)
 
             def show(entry: Entry) -> None:
                 bar.advance(task)
-                if entry.outcome is Outcome.REFUSED:
+                if dry_run:
+                    sys.stdout.buffer.write(line_of(told(entry)))
+                elif entry.outcome is Outcome.REFUSED:
                     bar.console.print(f"[red]{escape(entry.source)}[/]: {entry.code}: {escape(entry.detail)}")
 
-            async with open_receiver(settings, url, api_key) as receiver:
+            if dry_run:
+                sys.stdout.buffer.write(line_of(COLUMNS[:-1]))
+            opened = open_forecast if dry_run else open_receiver
+            async with opened(settings, url, api_key) as receiver:
                 counts = await Import(receiver, ledger, at_once, rate, shown=show)(items())
-    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
-    print(f"{told}; {before} done before; {path}")  # noqa: T201
+    summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
+    where = "nothing was written" if dry_run else path
+    print(f"{summary}; {before} done before; {where}", file=sys.stderr if dry_run else sys.stdout)
     return counts[Outcome.REFUSED]

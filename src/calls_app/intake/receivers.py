@@ -1,8 +1,8 @@
 """Where recordings are handed over: to the service in this process, or to one that runs somewhere."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -54,12 +54,8 @@ class Here(Receiver):
 
     async def take(self, details: CallDetails, path: Path) -> Taken:
         ingest = await self.calls.container.get(IngestCall)
-        try:
+        with refused_or_away():
             taken = await ingest(lambda: details, path.name, pieces_of(path))
-        except Unavailable as error:
-            raise Unreachable(f"{error.code}: {error}") from error
-        except CallsError as error:
-            raise Refused(error.code, str(error)) from error
         return Taken(str(taken.call.id), taken.is_new)
 
 
@@ -70,26 +66,49 @@ class There(Receiver):
     client: httpx2.AsyncClient
 
     async def take(self, details: CallDetails, path: Path) -> Taken:
-        try:
-            with path.open("rb") as file:
-                answer = await self.client.post(
-                    "/calls/ingest", data=form_of(details), files={"file": (path.name, file)}
-                )
-        except httpx2.TransportError as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
-        told = _json_of(answer)
-        if answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
-            return Taken(str(told["id"]), answer.status_code == HTTPStatus.ACCEPTED)
-        why = str(told.get("detail", answer.reason_phrase))
-        if answer.status_code in _LATER or answer.is_server_error:
-            raise Unreachable(f"{answer.status_code} {why}")
-        if answer.status_code in _NOBODY:
-            raise Unreachable(f"{answer.status_code} {why}; look at --api-key")
-        raise Refused(str(told.get("type", "")).rpartition(":")[2] or str(answer.status_code), why)
+        with path.open("rb") as file:
+            files = {"file": (path.name, file)}
+            answer = await told_by(self.client.post("/calls/ingest", data=form_of(details), files=files))
+        return Taken(str(answer.json()["id"]), answer.status_code == HTTPStatus.ACCEPTED)
 
 
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GONE})
 _NOBODY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+
+@contextmanager
+def refused_or_away() -> Iterator[None]:
+    """Turn what the core raises into what a receiver does."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unreachable(f"{error.code}: {error}") from error
+    except CallsError as error:
+        raise Refused(error.code, str(error)) from error
+
+
+async def told_by(asked: Awaitable[httpx2.Response]) -> httpx2.Response:
+    """Return the answer of a service that has taken what it was given.
+
+    Raises:
+        Refused, Unreachable: it has not.
+    """
+    try:
+        answer = await asked
+    except httpx2.TransportError as error:
+        raise Unreachable(f"{type(error).__name__}: {error}") from error
+    if answer.is_success:
+        return answer
+    told = _json_of(answer)
+    why = f"{told.get('detail', answer.reason_phrase)}"
+    if answer.status_code in _LATER or answer.is_server_error:
+        raise Unreachable(f"{answer.status_code} {why}")
+    if answer.status_code in _NOBODY:
+        raise Unreachable(f"{answer.status_code} {why}; look at --api-key")
+    if answer.status_code in _NOWHERE:
+        raise Unreachable(f"{answer.status_code} {why}; look at --url, or is the service of an earlier release?")
+    raise Refused(str(told.get("type", "")).rpartition(":")[2] or str(answer.status_code), why)
 
 
 @asynccontextmanager
@@ -99,9 +118,12 @@ async def open_receiver(settings: Settings, url: str | None, api_key: str | None
         if url is None:
             yield Here(await stack.enter_async_context(open_calls(settings=settings, work=False)))
             return
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        client = httpx2.AsyncClient(base_url=url, headers=headers, timeout=httpx2.Timeout(30, read=300))
-        yield There(await stack.enter_async_context(client))
+        yield There(await stack.enter_async_context(open_client(url, api_key)))
+
+
+def open_client(url: str, api_key: str | None) -> httpx2.AsyncClient:
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    return httpx2.AsyncClient(base_url=url, headers=headers, timeout=httpx2.Timeout(30, read=300))
 
 
 def form_of(details: CallDetails) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from calls_app.intake.items import Item
-from calls_app.intake.ledger import Entry, Ledger, Outcome
+from calls_app.intake.ledger import Entry, Journal, Outcome
 from calls_app.intake.receivers import Receiver, Refused, Unreachable
 from calls_core.errors import CallsError
 
@@ -22,7 +22,7 @@ class Import:
     """
 
     receiver: Receiver
-    ledger: Ledger
+    ledger: Journal
     at_once: int = 4
     rate: float | None = None
     first_pause_sec: float = 1.0

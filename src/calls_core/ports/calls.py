@@ -73,6 +73,10 @@ class CallRepository(Protocol):
         """
 
     @abstractmethod
+    async def holder(self, external_id: str) -> Call | None:
+        """Return the call that has the ``external_id``, if one has."""
+
+    @abstractmethod
     async def recording(self, call_id: CallId) -> Recording:
         """Return the recording of a call, with its steps in order and its findings.
 

@@ -8,6 +8,7 @@ from calls_core.errors import ExternalIdTaken, RecordingNotFound
 from calls_core.formats import clean_filename, media_type_of
 from calls_core.job import Job, PullSource
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
+from calls_core.recording import Recording
 from calls_core.use_cases.receive_recording import Received, ReceiveRecording, attached, refusals_counted
 from calls_core.use_cases.register_call import ControlIntake, Registered, created, new_call, same_or_refused
 
@@ -114,11 +115,20 @@ class IngestCall:
                 )
             )
             return Registered(processing, is_new=True), job
-        if known.sha256 != received.sha256:
-            msg = f"external_id {call.details.external_id!r} belongs to call {call.id}, whose recording is another"
-            raise ExternalIdTaken(msg)
+        require_same_audio(call, known, received.sha256)
         await self.receive.discard(received.storage_key)
         return Registered(call, is_new=False), job
+
+
+def require_same_audio(call: Call, known: Recording, sha256: str) -> None:
+    """Return if the recording *known* of *call* has the bytes that are offered for its ``external_id``.
+
+    Raises:
+        ExternalIdTaken: they are others.
+    """
+    if known.sha256 != sha256:
+        msg = f"external_id {call.details.external_id!r} belongs to call {call.id}, whose recording is another"
+        raise ExternalIdTaken(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,16 @@ _log = logging.getLogger("calls.receive")
 class UploadLimits:
     max_bytes: int = 2 * 1024**3
 
+    def require_room(self, size_bytes: int) -> None:
+        """Return when a recording of so many bytes is accepted.
+
+        Raises:
+            TooLarge: it is not.
+        """
+        if size_bytes > self.max_bytes:
+            msg = f"a recording may have at most {self.max_bytes} bytes (MAX_UPLOAD_BYTES)"
+            raise TooLarge(msg)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
@@ -113,9 +123,7 @@ class ReceiveRecording:
         size = 0
         async for chunk in chunks:
             size += len(chunk)
-            if size > self.limits.max_bytes:
-                msg = f"a recording may have at most {self.limits.max_bytes} bytes (MAX_UPLOAD_BYTES)"
-                raise TooLarge(msg)
+            self.limits.require_room(size)
             yield chunk
 
     @asynccontextmanager

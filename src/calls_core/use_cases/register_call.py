@@ -92,7 +92,16 @@ def same_or_refused(offered: Call, stored: Call) -> Registered:
     """
     if stored.id == offered.id:
         return Registered(stored, is_new=True)
-    if stored.details != offered.details:
-        msg = f"external_id {offered.details.external_id!r} belongs to call {stored.id}, whose fields differ"
-        raise ExternalIdTaken(msg)
+    require_same_details(offered.details, stored)
     return Registered(stored, is_new=False)
+
+
+def require_same_details(offered: CallDetails, holder: Call) -> None:
+    """Return if *holder* of the ``external_id`` that is *offered* was registered with the same fields.
+
+    Raises:
+        ExternalIdTaken: they differ.
+    """
+    if holder.details != offered:
+        msg = f"external_id {offered.external_id!r} belongs to call {holder.id}, whose fields differ"
+        raise ExternalIdTaken(msg)

@@ -95,13 +95,6 @@ class NewCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-class PulledCall(NewCall, kw_only=True, forbid_unknown_fields=True):
-    """A call whose recording we shall fetch. *filename* is the last part of the URL's path when it is not given."""
-
-    recording_url: WebAddress
-    filename: str | None = None
-
-
 class LegalHold(msgspec.Struct, kw_only=True):
     """Why the call must not be erased, since when, and who said so."""
 
