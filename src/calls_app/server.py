@@ -25,8 +25,10 @@ SHUTDOWN_SECONDS: Final = 25
 GATHERED_BYTES: Final = 64 * 1024
 
 
-def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool) -> Litestar:
+def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool, fronted: bool = False) -> Litestar:
     """Return the ASGI application; its lifespan runs the worker, if it shall have one, and closes *container*.
+
+    *fronted* says that something in front of it checks who comes, by whatever name they come.
 
     Call ``startup.prepare`` first.
     """
@@ -55,6 +57,7 @@ def make_app(container: AsyncContainer, settings: Settings, *, with_worker: bool
         expose_metrics=metrics,
         name=settings.app_name,
         accounts=settings.auth_enabled,
+        names=None if fronted else settings.public_names,
     )
     lend(container, app)
     return app

@@ -120,6 +120,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.database_url).scheme.startswith("sqlite")
 
     @property
+    def public_names(self) -> frozenset[str]:
+        """The host name under which others reach us, if it was told."""
+        return frozenset({urlsplit(self.public_base_url).hostname or ""} - {""})
+
+    @property
     def allowed_cidrs(self) -> tuple[str, ...]:
         return tuple(cidr.strip() for cidr in self.webhook_allow_cidrs.split(",") if cidr.strip())
 

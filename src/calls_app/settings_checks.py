@@ -40,6 +40,8 @@ def refuse_what_cannot_work(settings: Settings) -> None:
     if not settings.analyzer_names:
         raise SettingsError("ANALYZERS: name at least one, such as signal")
     _refuse_half_an_ai(settings)
+    if settings.public_base_url and not _is_service(settings.public_base_url):
+        raise SettingsError("PUBLIC_BASE_URL: must be like https://calls.example, without a user name or a query")
     _refuse_a_weak_secret(settings)
 
 

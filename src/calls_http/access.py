@@ -25,6 +25,7 @@ from calls_core.recording import CallId
 from calls_core.search import concealed
 from calls_core.use_cases.authenticate import Authenticate
 from calls_core.use_cases.keep_audit import KeepAudit
+from calls_http.other_sites import require_own_site
 
 _OPEN: Final = "open"
 OPEN: Final[dict[str, Any]] = {_OPEN: True}
@@ -85,7 +86,8 @@ class Gate(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self) -> None:
+    def __init__(self, names: frozenset[str] | None = frozenset()) -> None:
+        self._names = names
         self._rules = rules()
         self._sittings = _Sittings()
 
@@ -111,7 +113,7 @@ class Gate(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         rule = self._rules[handler.handler_name]
-        scope["user"] = await _admitted(request, rule)
+        scope["user"] = await self._admitted(request, rule)
 
         def is_recorded() -> bool:
             is_told = rule.recorded is not None and request.method != HttpMethod.HEAD
@@ -126,11 +128,25 @@ class Gate(ASGIMiddleware):
                 # Before the first byte leaves: what cannot be recorded is not handed out.
                 await self._record(request, rule, _location(message))
             elif message["type"] == "http.response.body" and clock() - looked_at > LOOK_AGAIN_SEC:
-                await _admitted(request, rule)
+                await self._admitted(request, rule)
                 looked_at = clock()
             await send(message)
 
         await next_app(scope, receive, watched_send)
+
+    async def _admitted(self, request: Request[Any, Any, Any], rule: Rule) -> Principal:
+        """Return who sends *request*.
+
+        Raises:
+            NotSignedIn: nobody knows.
+            Forbidden: whoever it is may not.
+        """
+        principal = await _sender(request, rule)
+        if principal is ANYBODY:
+            require_own_site(request, self._names)
+        if not principal.may(rule.may):
+            raise Forbidden(_too_little(principal, rule))
+        return principal
 
     async def _record(self, request: Request[Any, Any, Any], rule: Rule, location: str) -> None:
         assert rule.recorded is not None  # noqa: S101 (for the type checker)
@@ -196,19 +212,6 @@ def bearer(request: Request[Any, Any, Any]) -> str | None:
     if len(given) > 1 or scheme.lower() != "bearer" or not credential.strip():
         raise NotSignedIn("send one header, as Authorization: Bearer ...")
     return credential.strip()
-
-
-async def _admitted(request: Request[Any, Any, Any], rule: Rule) -> Principal:
-    """Return who sends *request*.
-
-    Raises:
-        NotSignedIn: nobody knows.
-        Forbidden: whoever it is may not.
-    """
-    principal = await _sender(request, rule)
-    if not principal.may(rule.may):
-        raise Forbidden(_too_little(principal, rule))
-    return principal
 
 
 async def _sender(request: Request[Any, Any, Any], rule: Rule) -> Principal:

@@ -53,6 +53,7 @@ def litestar_app(
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
     name: str = "Calls",
     accounts: bool = False,
+    names: frozenset[str] | None = frozenset(),
     pace: Pace | None = None,
     lingering: Lingering | None = None,
     streaming: Streaming | None = None,
@@ -62,9 +63,9 @@ def litestar_app(
 
     The container must provide every use case that the routes ask for, in application scope. *max_upload_bytes* should
     be that of ``UploadLimits``: bodies that declare more are refused before a byte is read. *page* is the folder of the
-    built web page, if it is not the package's own.
+    built web page, if it is not the package's own. *names* is as ``require_own_site`` takes it.
     """
-    gate = Gate()
+    gate = Gate(names)
     app = _Application(
         route_handlers=[
             calls_router,

@@ -1,14 +1,13 @@
 """Signing in and out. The access token goes into a header, the refresh token stays in a cookie that no script sees."""
 
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from dishka.integrations.litestar import DishkaRouter, FromDishka
 from litestar import Request, Response, get, post
 from litestar.datastructures import CacheControlHeader, Cookie
 from litestar.params import JSONBody
 
-from calls_core.errors import FieldError, Forbidden, InvalidInput, NotSignedIn
+from calls_core.errors import FieldError, InvalidInput, NotSignedIn
 from calls_core.ports import Clock, TokenKind
 from calls_core.recording import CallId
 from calls_core.use_cases.authenticate import Accounts
@@ -16,6 +15,7 @@ from calls_core.use_cases.manage_accounts import ChangePassword
 from calls_core.use_cases.sign_in import RefreshSession, SignedIn, SignIn, SignOut, Tickets
 from calls_http.access import ASKS_NOBODY, OPEN, actor_of, address_of, bearer
 from calls_http.documentation import READS_BODY, operation, problems
+from calls_http.other_sites import refuse_other_sites
 from calls_http.queries import refuse_unknown_parameters
 from calls_http.wire import accounts as wire
 
@@ -41,7 +41,7 @@ async def login(
 ) -> Response[wire.AccessToken]:
     """Send the access token as `Authorization: Bearer ...`. The answer is the same, and takes as long, whether the user
     name or the password is wrong."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     signed_in = await sign_in(data.username, data.password, address_of(request))
     return _answer(request, signed_in, clock)
 
@@ -61,7 +61,7 @@ async def refresh(
 ) -> Response[wire.AccessToken]:
     """Exchange the cookie for the next one and a new access token. A cookie that was exchanged before ends its session:
     somebody else has it."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     token = request.cookies.get(COOKIE)
     if token is None:
         raise NotSignedIn("there is no refresh cookie; sign in")
@@ -79,7 +79,7 @@ async def refresh(
 )
 async def logout(request: Request[Any, Any, Any], sign_out: FromDishka[SignOut]) -> Response[None]:
     """End the session of the cookie and that of the access token, whichever is sent: all tokens of it, at once."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     given = {TokenKind.REFRESH: request.cookies.get(COOKIE), TokenKind.ACCESS: bearer(request)}
     await sign_out([(kind, text) for kind, text in given.items() if text is not None], address_of(request))
     return Response(None, status_code=204, cookies=[_cookie(request, "", 0)])
@@ -141,18 +141,6 @@ def _cookie(request: Request[Any, Any, Any], value: str, max_age: int) -> Cookie
         httponly=True,
         samesite="strict",
     )
-
-
-def _refuse_other_sites(request: Request[Any, Any, Any]) -> None:
-    """Refuse what a page of somebody else makes a browser send.
-
-    Raises:
-        Forbidden: the request comes from another site or another host.
-    """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    is_other = site not in {"same-origin", "none"} if site else origin and urlsplit(origin).netloc != request.url.netloc
-    if is_other:
-        raise Forbidden("this request was sent by the page of another site")
 
 
 auth_router = DishkaRouter(

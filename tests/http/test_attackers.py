@@ -28,6 +28,7 @@ CROSS_SITE: Final[list[dict[str, str]]] = [
     {"Origin": "http://testserver.local.evil.example"},
     {"Origin": "http://evil.example/testserver.local"},
     {"Origin": "http://testserver.local@evil.example"},
+    {"Origin": "http://[testserver.local"},
 ]
 
 
@@ -42,6 +43,48 @@ async def test_pages_of_other_sites_cannot_use_the_cookie(
     answer = await client.post(path, json={"username": "anna", "password": "correct horse"}, headers=headers)
     assert answer.status_code == 403
     assert await status(client, access) == 200
+
+
+@pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
+async def test_pages_of_other_sites_change_nothing_where_there_are_no_accounts(
+    client: Client, headers: dict[str, str]
+) -> None:
+    """A blob without a media type crosses sites unasked, and may not take every event elsewhere."""
+    answer = await client.post("/webhooks", content=b'{"url": "https://evil.example/"}', headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:calls:problem:forbidden")
+    assert (await client.get("/calls", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("127.0.0.1:8000", True),
+        ("[::1]:8000", True),
+        ("LOCALHOST.:8000", True),
+        ("calls", True),
+        ("api.calls.svc.cluster.local", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example:8000", False),
+        ("localhost.evil.example", False),
+        ("evillocal.example", False),
+        ("127.0.0.1@evil.example", False),
+        ("[evil.example", False),
+    ],
+)
+async def test_a_name_that_anybody_could_point_at_us(client: Client, host: str, *, is_ours: bool) -> None:
+    """Without accounts, a page under another name reads nothing: its name may have been made to lead here."""
+    answer = await client.get("/calls", headers={"Host": host})
+    assert answer.status_code == (200 if is_ours else 403)
+    if not is_ours:
+        assert answer.json()["type"] == "urn:calls:problem:unknown-host"
+
+
+async def test_names_where_there_are_accounts(guarded: tuple[MemoryService, Client]) -> None:
+    """With accounts any name will do: who has no credential gets nothing under any."""
+    _, client = guarded
+    access = await sign_in(client)
+    answer = await client.get("/calls", headers={"Host": "evil.example", "Authorization": f"Bearer {access}"})
+    assert answer.status_code == 200
 
 
 def segment(value: object) -> str:

@@ -203,3 +203,11 @@ def test_a_secret_is_not_repeated_in_a_refusal() -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({"DATABASE_URL": "hunter2://bob"})
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_public_name() -> None:
+    """It is that of PUBLIC_BASE_URL, which is checked although no AI service needs it."""
+    assert load_settings({"PUBLIC_BASE_URL": "https://Calls.example:8443/api"}).public_names == {"calls.example"}
+    assert load_settings({}).public_names == frozenset()
+    with pytest.raises(SettingsError, match="PUBLIC_BASE_URL"):
+        load_settings({"PUBLIC_BASE_URL": "calls.example"})

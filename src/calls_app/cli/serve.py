@@ -36,11 +36,11 @@ def serve(
     require_safe_address(host, accounts=settings.auth_enabled, insecure=insecure)
     with_worker = settings.is_embedded if worker is None else worker
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if not runner.run(_serve(settings, host, port, with_worker=with_worker)):
+        if not runner.run(_serve(settings, host, port, with_worker=with_worker, fronted=insecure)):
             raise typer.Exit(1)
 
 
-async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool) -> bool:
+async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool, fronted: bool) -> bool:
     with uncollected():
         from calls_app.container import make_container
         from calls_app.metrics_server import metrics_served_as_set
@@ -51,7 +51,7 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool)
         await prepare(container, settings)
         if settings.auth_enabled:
             await _show_first_admin(container)
-        server = make_server(make_app(container, settings, with_worker=with_worker), host, port)
+        server = make_server(make_app(container, settings, with_worker=with_worker, fronted=fronted), host, port)
     # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     async with metrics_served_as_set(container, settings):

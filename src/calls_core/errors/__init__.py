@@ -43,7 +43,8 @@
     |-- NotSignedIn
     |   `-- BadCredentials
     |-- Forbidden
-    |   `-- OriginalNeeded
+    |   |-- OriginalNeeded
+    |   `-- UnknownHost
     |-- TooManyAttempts
     |-- AnswerAwaited
     |-- UploadExpired
@@ -178,3 +179,4 @@ from calls_core.errors.rights import Forbidden as Forbidden
 from calls_core.errors.rights import NotSignedIn as NotSignedIn
 from calls_core.errors.rights import OriginalNeeded as OriginalNeeded
 from calls_core.errors.rights import TooManyAttempts as TooManyAttempts
+from calls_core.errors.rights import UnknownHost as UnknownHost

@@ -23,6 +23,12 @@ class Forbidden(CallsError):
     code = "forbidden"
 
 
+class UnknownHost(Forbidden):
+    """The service does not go by this name."""
+
+    code = "unknown-host"
+
+
 class OriginalNeeded(Forbidden):
     """This is only for those who may hear the original."""
 
