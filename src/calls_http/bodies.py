@@ -3,14 +3,12 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import InternalServerException
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import HTTPReceiveMessage
 
 from calls_core.errors import FieldError, InvalidInput, TooLarge
 from calls_http.problems import ClientGone, ClientTooSlow, MalformedBody, UnsupportedMediaType
@@ -50,31 +48,32 @@ class PacedRequest(Request[Any, Any, Any]):
         coding = self.headers.get("content-encoding", "identity")
         if coding != "identity":
             raise UnsupportedMediaType(f"send the body as it is, without Content-Encoding: {coding}")
+        self._require_taken(self.content_length or 0)
         pace: Pace = self.app.state[PACE]
         clock = asyncio.get_running_loop().time
-        waited, received = 0.0, 0
-        async with aclosing(super().stream()) as chunks:
-            while True:
-                asked = clock()
-                try:
-                    async with asyncio.timeout(pace.silence_sec):
-                        chunk = await anext(chunks, b"")
-                except TimeoutError:
-                    raise ClientTooSlow(f"nothing came for {pace.silence_sec:g} seconds; send it again") from None
-                except RequestEntityTooLarge:
-                    limit = self.route_handler.resolve_request_max_body_size()
-                    raise TooLarge(f"the body may have at most {limit} bytes here") from None
-                except InternalServerException as error:
-                    if "disconnected" in error.detail:  # the only sign that Litestar gives of it
-                        raise ClientGone from error
-                    raise
-                if not chunk:
-                    return
-                waited += clock() - asked
-                received += len(chunk)
-                if waited > pace.grace_sec and received < waited * pace.bytes_per_sec:
-                    raise ClientTooSlow(f"fewer than {pace.bytes_per_sec:g} bytes came per second; send it again")
+        waited, received, more = 0.0, 0, True
+        while more:
+            asked = clock()
+            try:
+                async with asyncio.timeout(pace.silence_sec):
+                    message = cast(HTTPReceiveMessage, await self.receive())
+            except TimeoutError:
+                raise ClientTooSlow(f"nothing came for {pace.silence_sec:g} seconds; send it again") from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk, more = message["body"], message["more_body"]
+            waited += clock() - asked
+            received += len(chunk)
+            self._require_taken(received)
+            if waited > pace.grace_sec and received < waited * pace.bytes_per_sec:
+                raise ClientTooSlow(f"fewer than {pace.bytes_per_sec:g} bytes came per second; send it again")
+            if chunk:
                 yield chunk
+
+    def _require_taken(self, size_bytes: int) -> None:
+        limit = self.route_handler.resolve_request_max_body_size()
+        if limit is not None and size_bytes > limit:
+            raise TooLarge(f"the body may have at most {limit} bytes here")
 
     async def json(self) -> Any:  # noqa: ANN401 (the handler's own type)
         """Return the body as what the handler's parameter ``data`` is annotated with."""
