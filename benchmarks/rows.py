@@ -102,7 +102,7 @@ def of_upload(figures: Figures) -> Iterator[Table]:
         how = f"8 at once, {name.partition(', ')[2]}"
         rows.append(Row(f"{how}: longest wait of a GET", ours["longest_ms"], peer["longest_ms"], "ms", bound=60))
         rows.append(Row(f"{how}: memory more meanwhile", ours["memory_mb"], peer["memory_mb"], "MB", bound=32))
-    yield Table("Uploads", "UploadFile, or other", rows)
+    yield Table("Uploads", "UploadFile, or what is named", rows)
 
 
 def of_wake_ups(figures: Figures) -> Iterator[Table]:
@@ -160,7 +160,7 @@ def of_audio(figures: Figures) -> Iterator[Table]:
         rows.append(Row(f"{name}: peak memory", round(ours["peak_mb"]), round(peak), "MB", bound=110))
         for minutes, mb in figures["peak_mb"].get(name, {}).items():
             rows.append(Row(f"{name}: peak memory of {minutes} minutes", round(mb), None, "MB", bound=110))
-    yield Table("Analysis: processor time by hour of audio", "other", rows)
+    yield Table("Analysis, by hour of audio", "what is named", rows)
 
 
 def of_whisper(figures: Figures) -> Iterator[Table]:
