@@ -1,6 +1,5 @@
 """The whole service in memory, as tests of the HTTP layer need it, with a worker that waits for nothing."""
 
-import hashlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -41,17 +40,19 @@ from calls_adapters.memory import (
 from calls_adapters.security.passwords import BcryptPasswords
 from calls_adapters.security.tokens import JwtTokens
 from calls_adapters.snowball import SnowballStemmer
+from calls_app.account_wiring import AccountUseCases
+from calls_app.delivery_wiring import DeliveryUseCases
 from calls_app.event_bodies import WireEventBodies
 from calls_app.export_sheets import WireExportSheets
 from calls_core.accounts import Role, User
 from calls_core.accounts import Scope as Grant
 from calls_core.audit import SYSTEM
 from calls_core.call import Call
-from calls_core.delivery import Attempt
-from calls_core.destination import Destination, DestinationDetails, DestinationKind
-from calls_core.errors import FieldError, Reason
+from calls_core.delivery import RetryPlan
+from calls_core.destination import DestinationKind
+from calls_core.errors import Reason
 from calls_core.events import Event, EventId, EventType
-from calls_core.findings import Finding, Peaks, Segment, Signal, SilenceMark, Transcript, Word
+from calls_core.findings import Finding
 from calls_core.governance import RetentionRules
 from calls_core.hearing import Hearing, Hears
 from calls_core.job import Patience
@@ -60,7 +61,6 @@ from calls_core.ports import (
     Analyzers,
     AnswerReader,
     ApiKeys,
-    Audio,
     AuditLog,
     CallRepository,
     CallSearch,
@@ -81,7 +81,6 @@ from calls_core.ports import (
     Passwords,
     RecordingStorage,
     Retention,
-    Sender,
     Senders,
     SignInLimits,
     Stemmer,
@@ -95,7 +94,7 @@ from calls_core.ports import (
 from calls_core.recording import CallId, Recording
 from calls_core.use_cases.answer_once import AnswerOnce
 from calls_core.use_cases.attach_recording import AttachRecording
-from calls_core.use_cases.authenticate import Accounts, Authenticate, LiveSessions
+from calls_core.use_cases.authenticate import Accounts
 from calls_core.use_cases.build_export import BuildExport
 from calls_core.use_cases.check_ingest import CheckIngest
 from calls_core.use_cases.erase_call import EraseCall
@@ -103,10 +102,8 @@ from calls_core.use_cases.erase_number import EraseNumber
 from calls_core.use_cases.expire_calls import ExpireCalls
 from calls_core.use_cases.hold_calls import HoldCalls
 from calls_core.use_cases.ingest_call import IngestCall, PullCall
-from calls_core.use_cases.keep_audit import KeepAudit
 from calls_core.use_cases.link_outside import LinkOutside, Seals, TakeAnswer
-from calls_core.use_cases.manage_accounts import ChangePassword, ManageApiKeys, ManageUsers
-from calls_core.use_cases.manage_destinations import ManageDeliveries, ManageDestinations
+from calls_core.use_cases.manage_accounts import ManageApiKeys, ManageUsers
 from calls_core.use_cases.order_export import ExportRules, FetchExport, OrderExport
 from calls_core.use_cases.read_calls import (
     ExportCalls,
@@ -120,68 +117,18 @@ from calls_core.use_cases.receive_recording import ReceiveRecording, UploadLimit
 from calls_core.use_cases.register_call import ControlIntake, RegisterCall
 from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_core.use_cases.resume_upload import ResumeUpload
-from calls_core.use_cases.sign_in import LimitAttempts, RefreshSession, SignIn, SignOut, Tickets
-from calls_core.use_cases.tell_events import FollowEvents, ReadEvents, TellEvents
+from calls_core.use_cases.tell_events import EventsKept, TellEvents
 from calls_http.app import lend, litestar_app
 from calls_http.bodies import Pace
 from calls_http.callbacks import CallbackGuard
 from calls_http.edge import Lingering
 from calls_http.events import Streaming
 from calls_http.health import Check, HealthChecks
+from tests.http.made_up import SIGNAL, TRANSCRIPT, MemorySender, Named
 
 MAX_UPLOAD_BYTES: Final = 1_000_000
 STARTED: Final = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SECRET: Final = b"a secret that only these tests know"
-
-SIGNAL: Final = Signal(
-    duration_sec=2.5,
-    codec="pcm_mulaw",
-    channels=2,
-    sample_rate_hz=8000,
-    silence_marks=(SilenceMark(start_sec=0.5, end_sec=1.75), SilenceMark(start_sec=0.25, end_sec=2.0, channel=1)),
-    levels_dbfs=((-12.5, -96.0, -20.0), (-30.0, -31.0, -96.0)),
-    peaks=Peaks(channels=2, sample_rate_hz=8000, samples_per_point=80, data=bytes([0x80, 0x7F, 0xFE, 0x02] * 250)),
-)
-TRANSCRIPT: Final = Transcript(
-    text="Hello & welcome\nhow <are> you",
-    language="en",
-    segments=(
-        Segment(
-            start_sec=0.0,
-            end_sec=0.5,
-            text="Hello & welcome",
-            channel=0,
-            words=(Word(text="Hello", start_sec=0.0, end_sec=0.25), Word(text="welcome", start_sec=0.25, end_sec=0.5)),
-        ),
-        Segment(start_sec=1.75, end_sec=2.5, text="how <are>\n\nyou --> there", channel=1),
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Named:
-    """An analyzer that nobody runs here: it only gives its step a name."""
-
-    name: str
-    version: str = "1"
-    after: tuple[str, ...] = ()
-
-    async def analyze(self, audio: Audio) -> Finding:
-        raise NotImplementedError
-
-
-class MemorySender(Sender):
-    """A receiver that accepts everything."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[Destination, Event, bytes]] = []
-
-    def faults(self, details: DestinationDetails) -> list[FieldError]:
-        return []
-
-    async def send(self, destination: Destination, event: Event, body: bytes) -> Attempt:
-        self.sent.append((destination, event, body))
-        return Attempt(at=event.occurred_at, duration_ms=1, status=200)
 
 
 @dataclass
@@ -272,6 +219,8 @@ class MemoryService:
             LegalHolds: MemoryLegalHolds(self.database),
             Retention: MemoryRetention(self.database),
             RetentionRules: self.retention,
+            RetryPlan: RetryPlan(),
+            EventsKept: EventsKept(timedelta(days=30)),
             Erasures: MemoryErasures(self.database),
             Exports: MemoryExports(self.database, self.clock),
             ExportSheets: WireExportSheets(),
@@ -306,46 +255,33 @@ class MemoryService:
         use_cases.provide_all(
             AnswerOnce,
             AttachRecording,
-            Authenticate,
             BuildExport,
             EraseNumber,
             ExpireCalls,
             HoldCalls,
-            ChangePassword,
             ControlIntake,
             EraseCall,
             ExportCalls,
             ExportChosen,
             FetchExport,
-            FollowEvents,
             GetCall,
             GetRecording,
             CheckIngest,
             IngestCall,
-            KeepAudit,
-            LimitAttempts,
-            LiveSessions,
-            ManageApiKeys,
-            ManageUsers,
             LinkOutside,
-            ManageDeliveries,
-            ManageDestinations,
             OrderExport,
             PullCall,
-            ReadEvents,
             ReceiveRecording,
-            RefreshSession,
             RegisterCall,
             ReprocessCall,
             ResumeUpload,
             SearchCalls,
-            SignIn,
-            SignOut,
-            Tickets,
             SummarizeCalls,
             TakeAnswer,
         )
-        return make_async_container(parts, use_cases, validation_settings=STRICT_VALIDATION)
+        return make_async_container(
+            parts, use_cases, AccountUseCases(), DeliveryUseCases(), validation_settings=STRICT_VALIDATION
+        )
 
     def app(self, routes: Litestar | None = None) -> Litestar:
         """Return the application. *routes* of another one save making them, where its limits and checks will do."""
@@ -398,7 +334,3 @@ async def _no_metrics(_accept: str) -> tuple[bytes, str]:
 
 def _giving(value: Any) -> Any:
     return lambda: value
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -8,7 +8,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from calls_core.errors import Reason
-from tests.http.memory_service import SIGNAL, MemoryService
+from tests.http.made_up import SIGNAL
+from tests.http.memory_service import MemoryService
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from calls_adapters.memory import MemoryDatabase, MemoryEventFeed
 from calls_core.findings import Transcript
 from calls_core.use_cases.tell_events import FollowEvents
 from calls_http.events import Streaming, messages
-from tests.http.memory_service import SIGNAL, MemoryService
+from tests.http.made_up import SIGNAL
+from tests.http.memory_service import MemoryService
 from tests.http.test_calls import CALL
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,8 @@ from calls_core.errors import Reason, RepositoryUnavailable
 from calls_core.recording import CallId
 from calls_core.search import CallFilter, CallPage, PageRequest
 from calls_http.export import COLUMNS, PIECE, csv_pieces, json_lines, safe_cell
-from tests.http.memory_service import SIGNAL, MemoryService
+from tests.http.made_up import SIGNAL
+from tests.http.memory_service import MemoryService
 from tests.http.test_calls import register
 
 pytestmark = pytest.mark.anyio

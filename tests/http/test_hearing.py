@@ -16,7 +16,8 @@ from calls_core.errors import Reason
 from calls_core.findings import Facts, Finding, MutedSpan, Redaction, Transcript
 from calls_core.hearing import Hears
 from calls_core.recording import CallId, StoredCopy
-from tests.http.memory_service import SIGNAL, TRANSCRIPT, MemoryService, Named, sha256
+from tests.http.made_up import SIGNAL, TRANSCRIPT, Named, sha256
+from tests.http.memory_service import MemoryService
 
 pytestmark = pytest.mark.anyio
 

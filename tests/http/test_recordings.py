@@ -13,7 +13,8 @@ from calls_core.findings import Facts, Segment, Transcript
 from calls_core.formats import MEDIA_TYPES
 from calls_core.ports import PresignedUrl
 from calls_http.transcripts import srt, vtt
-from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, Named
+from tests.http.made_up import Named
+from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService
 from tests.http.test_calls import CALL, register
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService, sha256
+from tests.http.made_up import sha256
+from tests.http.memory_service import MAX_UPLOAD_BYTES, MemoryService
 from tests.http.test_calls import CALL, register
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from calls_core.findings import Facts
-from tests.http.memory_service import SIGNAL, TRANSCRIPT, MemoryService
+from tests.http.made_up import SIGNAL, TRANSCRIPT
+from tests.http.memory_service import MemoryService
 from tests.http.test_calls import register
 
 pytestmark = pytest.mark.anyio
