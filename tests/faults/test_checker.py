@@ -100,6 +100,7 @@ def test_an_unanswered_upload_may_be_there_or_not() -> None:
 
 
 def test_figures_fit_into_one_line() -> None:
+    """What a run came to can be read at a glance in a log."""
     verdict = check([Upload(key="gone", sha256="a", answer=Answer.ACCEPTED)], State())
 
     assert str(verdict) == (

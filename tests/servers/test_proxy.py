@@ -60,6 +60,7 @@ def answered(client: socket.socket, data: bytes) -> bytes:
 
 
 def test_fine_weather_changes_nothing(client: socket.socket) -> None:
+    """More bytes than any buffer holds come back as they were sent."""
     assert answered(client, bytes(200_000)) == bytes(200_000)
 
 
@@ -84,6 +85,7 @@ def test_an_answer_is_lost_after_a_phrase(proxy: Proxy, client: socket.socket) -
 
 
 def test_a_frozen_network_keeps_everything_until_it_heals(proxy: Proxy, client: socket.socket) -> None:
+    """Bytes wait as in a network that is cut, and none is lost."""
     proxy.change(Weather(frozen=True))
     client.sendall(b"late")
     client.settimeout(0.1)
@@ -97,6 +99,7 @@ def test_a_frozen_network_keeps_everything_until_it_heals(proxy: Proxy, client: 
 
 
 def test_a_slow_network_takes_its_time(proxy: Proxy, client: socket.socket) -> None:
+    """Bytes that need half a second by their number take it, or nearly."""
     proxy.change(Weather(slow=100_000))
     began = time.monotonic()
 
@@ -106,6 +109,7 @@ def test_a_slow_network_takes_its_time(proxy: Proxy, client: socket.socket) -> N
 
 
 def test_new_connections_are_refused(proxy: Proxy) -> None:
+    """As where nobody listens."""
     proxy.change(Weather(refusing=True))
 
     with pytest.raises(ConnectionError):

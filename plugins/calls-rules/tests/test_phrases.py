@@ -78,6 +78,7 @@ def test_goes_on_in_the_next_segment_of_the_same_channel() -> None:
     ids=["other side", "other side's turn", "pause", "nobody's channel"],
 )
 def test_never_goes_on_past_somebody_else_or_a_pause(segments: tuple[Segment, ...]) -> None:
+    """Words of two people, or with a pause between them, make no phrase."""
     assert heard("мои деньги", *segments) == []
 
 

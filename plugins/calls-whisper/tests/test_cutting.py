@@ -37,6 +37,7 @@ def test_what_is_silent_is_left_out(block: int) -> None:
 
 
 def test_silence_throughout_leaves_nothing() -> None:
+    """The model, which makes words up in silence, is not asked."""
     assert cut(ramp(100), [(0, 100)]) == []
 
 
@@ -102,5 +103,6 @@ def test_times_never_go_back() -> None:
 
 
 def test_a_pause_ends_a_segment() -> None:
+    """Words with a second between them are two segments."""
     found = segments([HeardWord(" yes", 0.3, 0.5), HeardWord(" no", 1.6, 1.9)])
     assert [segment.text for segment in found] == ["yes", "no"]

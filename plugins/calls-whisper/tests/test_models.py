@@ -107,6 +107,7 @@ def test_a_missing_model_says_how_to_get_one() -> None:
     ],
 )
 def test_a_wrong_name_says_which_are_right(model: str, says: str) -> None:
+    """Whoever mistypes a model need not look the names up."""
     with pytest.raises(ModelUnavailable, match=says):
         load_engine(WhisperSettings(model=model))
 

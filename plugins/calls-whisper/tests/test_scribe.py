@@ -65,10 +65,12 @@ async def test_three_pieces_are_enough() -> None:
 
 
 async def test_a_short_call_ends_with_the_best_guess() -> None:
+    """The language that is likeliest is taken when nothing follows that could make it sure."""
     assert await written(Polyglot({"en": 0.5, "ru": 0.3}), [1]) == ("en", "en")
 
 
 async def test_a_given_language_is_never_detected() -> None:
+    """What the settings say holds for every piece."""
     engine = Polyglot()
     assert await written(engine, [1, 10], "ru") == ("ru", "ru ru")
     assert engine.asked == ["ru", "ru"]

@@ -16,6 +16,7 @@ def test_nothing_set_means_the_defaults() -> None:
 
 
 def test_all_variables() -> None:
+    """Each is read, and languages are written in lower case."""
     environ = {"MODEL": "small", "LANGUAGE": "RU", "THREADS": "4", "DOWNLOAD": "true"}
     settings = read_settings({f"CALLS_WHISPER_{name}": value for name, value in environ.items()})
     assert settings == WhisperSettings(model="small", language="ru", threads=4, download=True)
@@ -31,6 +32,7 @@ def test_all_variables() -> None:
     ],
 )
 def test_mistakes_are_named(name: str, value: str, says: str) -> None:
+    """By the variable, what it must be and what it is."""
     with pytest.raises(ValueError, match=says):
         read_settings({f"CALLS_WHISPER_{name}": value})
 
