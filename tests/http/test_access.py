@@ -45,6 +45,7 @@ MATRIX: Final = {
         "append_to_upload",
         "attach_recording",
         "begin_upload",
+        "check_ingest",
         "delete_call",
         "end_upload",
         "get_archive",
