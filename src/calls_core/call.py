@@ -17,6 +17,8 @@ TEXT_LIMIT: Final = 128
 METADATA_LIMIT: Final = 16_384
 METADATA_DEPTH: Final = 8
 
+_as_json: Final = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one each time
+
 
 class CallStatus(StrEnum):
     CREATED = "created"
@@ -198,5 +200,5 @@ def utc(moment: datetime) -> datetime:
 def _metadata_faults(metadata: Mapping[str, JsonValue]) -> Iterator[str]:
     if not is_storable_json(metadata, METADATA_DEPTH):
         yield f"must be JSON without NUL and half characters, nested no deeper than {METADATA_DEPTH} levels"
-    elif len(json.dumps(metadata, ensure_ascii=False).encode()) > METADATA_LIMIT:
+    elif len(_as_json(metadata).encode()) > METADATA_LIMIT:
         yield f"must have at most {METADATA_LIMIT} bytes of JSON"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -89,6 +90,7 @@ class Gate(ASGIMiddleware):
     def __init__(self, names: frozenset[str] | None = frozenset()) -> None:
         self._names = names
         self._rules = rules()
+        self._rule_of = cache(lambda handler: self._rules[handler.handler_name])  # Litestar unwraps it to find its name
         self._sittings = _Sittings()
 
     def require_a_rule_for_each(self, app: Litestar) -> None:
@@ -112,7 +114,7 @@ class Gate(ASGIMiddleware):
             scope["user"] = NOBODY
             await next_app(scope, receive, send)
             return
-        rule = self._rules[handler.handler_name]
+        rule = self._rule_of(handler)
         scope["user"] = await self._admitted(request, rule)
 
         def is_recorded() -> bool:

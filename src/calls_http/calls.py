@@ -21,7 +21,7 @@ from calls_core.use_cases.reprocess_call import ReprocessCall
 from calls_http import wire
 from calls_http.access import actor_of
 from calls_http.documentation import READS_BODY, operation, problems
-from calls_http.idempotency import Idempotent, answering, key_of, receipting, replay
+from calls_http.idempotency import Idempotent, answering, as_kept, key_of, receipting, replay
 from calls_http.queries import FILTERED, PAGED, WITHIN, refuse_unknown_parameters
 
 LOCATION: Final = {"Location": "Where the call is."}
@@ -53,6 +53,8 @@ async def register_call(
         outcome = await register.once(details, await answering(request, key, _created))
     if isinstance(outcome, Answer):
         return replay(outcome)
+    if outcome.answer is not None:
+        return as_kept(outcome.answer)
     return registered(outcome, hearing.of(request.user), status_code=201)
 
 

@@ -152,12 +152,17 @@ def _form_payload(request: Request[Any, Any, Any], form: UploadForm, filename: s
 
 
 def _hashed(request: Request[Any, Any, Any], payload: bytes) -> str:
-    return hashlib.sha256(request.url.path.encode() + b"\n" + payload).hexdigest()
+    return hashlib.sha256(request.scope["path"].encode() + b"\n" + payload).hexdigest()
 
 
 def replay(answer: Answer) -> Response[Any]:
+    response = as_kept(answer)
     # What was answered may be a secret, whatever its route says of caches.
-    headers = {REPLAYED: "true", "Cache-Control": "no-store"} | (
-        {"Location": answer.location} if answer.location else {}
-    )
+    response.headers |= {REPLAYED: "true", "Cache-Control": "no-store"}
+    return response
+
+
+def as_kept(answer: Answer) -> Response[Any]:
+    """Answer the first request with the very text that its repetitions will get: it is encoded once."""
+    headers = {"Location": answer.location} if answer.location else {}
     return Response(answer.body.encode(), status_code=answer.status, headers=headers, media_type=MediaType.JSON)

@@ -1,6 +1,6 @@
 """New calls, and whether they are accepted at the moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calls_core.call import Call, CallDetails
 from calls_core.errors import ExternalIdTaken
@@ -12,10 +12,11 @@ from calls_core.use_cases.answer_once import require_same
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """*is_new* is false when the same call was registered before."""
+    """*is_new* is false when the same call was registered before; *answer* is what was kept for repetitions."""
 
     call: Call
     is_new: bool
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ class RegisterCall:
         call = new_call(details, self.clock, self.new_id)
         keyed = answering(call)
         stored = await self.calls.add_once(call, [created(call, self.new_id)], keyed)
-        if isinstance(stored, Call):
-            return same_or_refused(call, stored)
-        require_same(stored, keyed.answer.payload_sha256)
-        return stored
+        if isinstance(stored, Answer):
+            require_same(stored, keyed.answer.payload_sha256)
+            return stored
+        registered = same_or_refused(call, stored)
+        return replace(registered, answer=keyed.answer) if registered.is_new else registered
 
 
 def new_call(details: CallDetails, clock: Clock, new_id: NewId) -> Call:
