@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from calls_core.call import Call, CallDetails, CallStatus
-from calls_core.errors import ExternalIdTaken, RecordingNotFound
+from calls_core.errors import ExternalIdTaken, RecordingExists, RecordingNotFound
 from calls_core.formats import clean_filename, media_type_of
 from calls_core.job import Job, PullSource
 from calls_core.ports import Acceptance, Analyzers, CallRepository, Clock, NewId, Receipting, Telemetry, Upload, WakeUps
@@ -42,6 +42,7 @@ class IngestCall:
         Raises:
             ExternalIdTaken, IdempotencyKeyInUse, IntakePaused: as for ``RegisterCall``.
             StillProcessing: the recording of the call is being fetched.
+            CallNotFound, StaleCall: the call with the ``external_id`` was deleted or changed in this very moment.
             And what *details* and ``ReceiveRecording`` raise.
         """
         with refusals_counted(self.telemetry):
@@ -103,21 +104,24 @@ class IngestCall:
         except RecordingNotFound:
             recording = received.recording(call.id, self.analyzers.plan, now)
             processing = call.begin_processing(now)
-            await self.calls.attach(
-                Acceptance(
-                    call=processing,
-                    recording=recording,
-                    job=job,
-                    events=[attached(recording, self.new_id)],
-                    held_key=received.storage_key,
-                    receipt=receipting(processing) if receipting else None,
-                    upload=upload,
-                )
+            acceptance = Acceptance(
+                call=processing,
+                recording=recording,
+                job=job,
+                events=[attached(recording, self.new_id)],
+                held_key=received.storage_key,
+                receipt=receipting(processing) if receipting else None,
+                upload=upload,
             )
-            return Registered(processing, is_new=True), job
+            try:
+                await self.calls.attach(acceptance)
+            except RecordingExists:  # another sender was first in this very moment, perhaps with the same audio
+                known = await self.calls.recording(call.id)
+            else:
+                return Registered(processing, is_new=True), job
         require_same_audio(call, known, received.sha256)
         await self.receive.discard(received.storage_key)
-        return Registered(call, is_new=False), job
+        return Registered(await self.calls.get(call.id), is_new=False), job
 
 
 def require_same_audio(call: Call, known: Recording, sha256: str) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from calls_adapters.memory import MemoryCallRepository
 from calls_core.errors import (
     CallNotFound,
     CallsError,
@@ -239,6 +240,23 @@ async def test_ingest_is_all_or_nothing() -> None:
     assert (again.is_new, again.call.id) == (False, ingested.call.id)
     assert len(scene.storage.files) == 1
     assert scene.event_types == ["call.created", "recording.attached"]
+
+
+async def test_two_who_bring_the_recording_of_one_call_at_once() -> None:
+    """Who was second by a moment is told what a later repetition would be: the same call, or that another has it."""
+    scene = Scene()
+    details = scene.details(external_id="x")
+    call = (await scene.register(details)).call
+
+    class Overtaken(MemoryCallRepository):
+        async def attach(self, acceptance: Acceptance) -> None:
+            await scene.attach(call.id, "a.wav", chunks(b"data"))
+            await super().attach(acceptance)
+
+    second = replace(scene.ingest, calls=Overtaken(scene.database))
+    outcome = await second(lambda: details, "a.wav", chunks(b"data"))
+    assert (outcome.is_new, outcome.call.id, outcome.call.status) == (False, call.id, "processing")
+    assert (list(scene.storage.files.values()), scene.database.holds) == ([b"data"], {})
 
 
 async def test_no_audio_is_dropped_for_its_external_id() -> None:
