@@ -156,10 +156,13 @@ def shown(settings: Settings, field: str) -> str:
         return value
     try:
         parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "***"
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":  # an unescaped password: the "host" is a part of it
+        return "***"
     if parts.scheme and parts.hostname:
-        return f"{parts.scheme}://***@{parts.hostname}{parts.path}"
+        return f"{parts.scheme}://***@{parts.hostname}{port}{parts.path}"
     return value if field == "database_url" and not parts.password else "***"
 
 

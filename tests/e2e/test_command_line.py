@@ -134,6 +134,16 @@ def test_settings_that_cannot_work_stop_the_start(
     assert len(refused.stderr.strip().splitlines()) == 1
 
 
+def test_a_start_that_fails_puts_away_what_it_took(tmp_path: Path) -> None:
+    """What was opened before the database was found to be none, S3 here, ends in order: one line is all there is."""
+    (tmp_path / "calls.db").write_text("something else entirely")
+    place = {"S3_ENDPOINT_URL": "http://127.0.0.1:1", "S3_BUCKET": "b", "S3_ACCESS_KEY": "k", "S3_SECRET_KEY": "s"}
+    refused = calls("serve", cwd=tmp_path, DATABASE_URL="sqlite:///calls.db", S3_ENABLED="true", **place)
+    assert refused.returncode == 1
+    assert "is not a database" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+
+
 def test_an_env_file_is_read(tmp_path: Path) -> None:
     """`.env` of the folder counts, and a name that is not ours is refused."""
     (tmp_path / ".env").write_text("RECORDING_DIR=x\n")

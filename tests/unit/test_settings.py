@@ -198,6 +198,20 @@ def test_secrets_are_never_shown(field: str) -> None:
     assert ("db.example" in shown(settings, field)) == url
 
 
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ("postgresql://bob:hunter2@db.example:6432/calls", "postgresql://***@db.example:6432/calls"),
+        ("postgresql://bob:12/hunter2@db.example/calls", "***"),
+        ("postgresql://bob:12#hunter2@db.example/calls", "***"),
+        ("postgresql://bob:hunter2@db.example:port/calls", "***"),
+    ],
+)
+def test_an_address_is_shown_with_its_port(given: str, seen: str) -> None:
+    """A wrong port is a common mistake; where a password tears the address apart, nothing of it is shown."""
+    assert shown(Settings(database_url=given), "database_url") == seen
+
+
 def test_a_secret_is_not_repeated_in_a_refusal() -> None:
     """A malformed secret is named, not quoted."""
     with pytest.raises(SettingsError) as refused:

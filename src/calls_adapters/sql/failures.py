@@ -14,6 +14,7 @@ _log = logging.getLogger("calls.sql")
 
 _ADVICE: Final = (
     ("no such table", "the database lacks tables of this release; migrate it"),
+    ('role "', "look at user and password in DATABASE_URL"),
     ("does not exist", "the database lacks tables of this release, or is not there; create and migrate it"),
     ("unable to open database file", "create the folder of DATABASE_URL and let the service write to it"),
     ("readonly database", "let the service write to the file in DATABASE_URL and to its folder"),
@@ -21,12 +22,19 @@ _ADVICE: Final = (
     ("No space left", "free some space on the disk of the database"),
     ("database is locked", "another process writes to the database for too long; try again"),
     ("authentication failed", "look at user and password in DATABASE_URL"),
+    ("file is not a database", "the file in DATABASE_URL is something else; name another"),
+    ("Name or service not known", "look at the host in DATABASE_URL"),
+    ("Connect call failed", "look whether it runs at the host and port in DATABASE_URL"),
+    ("Connection refused", "look whether it runs at the host and port in DATABASE_URL"),
     ("too many clients", "raise max_connections of PostgreSQL, or run fewer processes"),
     ("QueuePool limit", "too many requests wait for a connection; try again"),
 )
 
-_AWAY: Final = ("08", "53", "57", "58")
-"""Classes of SQLSTATE: no connection, no resources, an operator at work (a start or a stop), an error of the system."""
+_AWAY: Final = ("08", "28", "3D", "53", "57", "58")
+"""Classes of SQLSTATE: no connection, not let in, no such database, no resources, an operator at work (a start or a
+stop), an error of the system."""
+
+_DAMAGED: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 _OURS: Final = ("22", "23", "42")
 """Classes of what only a statement can be at fault for: its values, its keys, its text."""
@@ -67,6 +75,7 @@ def _is_outage(error: Exception) -> bool:
     """Tell a database that is away from a fault of ours, which belongs into the log with its trace."""
     if isinstance(error, exc.DBAPIError):
         is_away = str(getattr(error.orig, "sqlstate", "")).startswith(_AWAY)
+        is_away = is_away or getattr(error.orig, "sqlite_errorname", "") in _DAMAGED
         return is_away or error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
     if sqlstate := getattr(error, "sqlstate", None):
         return not str(sqlstate).startswith(_OURS)

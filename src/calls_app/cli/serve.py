@@ -48,9 +48,13 @@ async def _serve(settings: Settings, host: str, port: int, *, with_worker: bool,
         from calls_app.startup import prepare
 
         container = make_container(settings)
-        await prepare(container, settings)
-        if settings.auth_enabled:
-            await _show_first_admin(container)
+        try:
+            await prepare(container, settings)
+            if settings.auth_enabled:
+                await _show_first_admin(container)
+        except BaseException:  # from here on the lifespan of the server closes it
+            await container.close()
+            raise
         server = make_server(make_app(container, settings, with_worker=with_worker, fronted=fronted), host, port)
     # uvicorn raises the signal once more when it has stopped in order: to end as we were asked to is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -46,7 +46,7 @@ async def database(empty_url: str) -> AsyncIterator[Database]:
         (asyncpg.InvalidPasswordError('password authentication failed for user "x"'), "user and password"),
         (asyncpg.TooManyConnectionsError("sorry, too many clients already"), "max_connections"),
         (asyncpg.InterfaceError("connection is closed"), "look at"),
-        (ConnectionRefusedError(111, "Connection refused"), "look at"),
+        (ConnectionRefusedError(111, "Connection refused"), "host and port"),
         (TimeoutError(), "TimeoutError"),
     ],
     ids=str,
@@ -107,8 +107,22 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         await migrate(f"sqlite:///{tmp_path}/data/calls.db")
 
 
-async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    """It is not overwritten."""
+@pytest.mark.requires("postgres")
+@pytest.mark.parametrize(
+    ("who", "name", "advice"), [("nobody", "postgres", "user and password"), ("calls", "nowhere", "create")]
+)
+async def test_a_server_that_lets_nobody_in(
+    postgres_server: PostgresServer, who: str, name: str, advice: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong user or database is a mistake of the settings, which a trace in the log would only bury."""
+    with pytest.raises(RepositoryUnavailable, match=advice):
+        await is_current(f"postgresql://{who}@127.0.0.1:{postgres_server.port}/{name}")
+
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not overwritten, and needs no trace in the log."""
     path = tmp_path / "calls.db"
     path.write_text("something else entirely" * 100)
 
@@ -116,6 +130,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         await migrate(f"sqlite:///{path}")
 
     assert path.read_text().startswith("something else")
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_database_that_was_not_migrated(empty_url: str, tmp_path: Path) -> None:
