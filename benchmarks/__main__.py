@@ -65,7 +65,7 @@ FULL: Final = Programme(
         "jobs": Plan(50, "--rounds 3"),
         "upload": Plan(250),
         "audio": Plan(300, "--pydub --memory 1 60 240"),
-        "transcripts": Plan(330, "--rounds 10"),
+        "transcripts": Plan(240, "--rounds 10 --only postgres"),
         "fleet": Plan(100, "--nothing 1000 --seconds 5"),
         "whisper": Plan(200, "--rounds 2"),
     },
