@@ -17,6 +17,7 @@ pytestmark = pytest.mark.requires("browser")
 
 FIRST_PAGE_LIMIT = 350_000
 STILL = 0.05
+SAID_OF_IT, TWO_LINES_PX = "paid in full", 44
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 WAYS = {
     "desk-light-en": {"viewport": DESK, "color_scheme": "light", "locale": "en-GB"},
@@ -27,7 +28,7 @@ WAYS = {
 @pytest.fixture(scope="module")
 def call_id(service: Service, recording: Path) -> str:
     with service.client() as client:
-        call = register(client, tags=["vip"], agent="Anna")
+        call = register(client, tags=["vip"], agent="Anna", metadata={"n" * 80: SAID_OF_IT})
         upload(client, call["id"], recording)
         return str(ended(client, call["id"])["id"])
 
@@ -43,6 +44,9 @@ def test_no_barriers(service: Service, opened: Callable[..., Page], call_id: str
         expect(page.locator("main h1, main p").first).to_be_visible()
         if name.startswith("calls/"):
             expect(page.locator("canvas").first).to_be_visible()
+            beside_a_long_name = page.get_by_text(SAID_OF_IT).bounding_box()
+            assert beside_a_long_name is not None
+            assert beside_a_long_name["height"] < TWO_LINES_PX
         page.screenshot(path=SCREENSHOTS / f"{name.partition('/')[0] or 'list'}-{way}.png", full_page=True)
         shift = moved(page)
         found[name] = [*barriers(page), *([f"moved by {shift}"] if shift > STILL else [])]

@@ -138,6 +138,7 @@ export default {
     transcript: 'Transcript',
     redacted: 'This is a copy without what not everybody may hear: silence there, and stars in the transcript.',
     noTranscript: 'No transcript.',
+    transcriptInWork: 'The recording is still being processed; if there are words, they appear here by themselves.',
     noTranscriptHint: 'An AI service or a plugin makes one, where it is configured.',
     follow: 'Follow',
     seekTo: 'Listen from {time}',
