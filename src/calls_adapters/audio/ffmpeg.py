@@ -38,15 +38,18 @@ class FfmpegSource(Source):
     They are what *demuxer* says: FFmpeg does not guess, opens no other file and speaks no protocol but ``file``. A
     filter graph reads, decodes and regroups in C, so that Python sees one frame per chunk. ``aresample=async=1`` fills
     the gaps that damage leaves, so that later times stay true.
+
+    *tells_time*: its timestamps are known to run as its samples do, so that nobody has to look at each of them.
     """
 
-    def __init__(self, path: str, demuxer: str, links: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, path: str, demuxer: str, links: Sequence[tuple[int, int]], *, tells_time: bool = False) -> None:
         """Raises ``NotAudio``, ``NoAudioStream`` or ``AudioTooComplex``, by the first link."""
         # FFmpeg's complaints are counted, not printed.
         logging.disable()
         av.logging.set_level(av.logging.ERROR)
         self._urls = [f"subfile,,start,{start},end,{end},,:{path}" for start, end in links]
         self._demuxer = demuxer
+        self._steadied = demuxer in _STAMPED and not tells_time
         self._options = {"protocol_whitelist": "subfile,file", "format_whitelist": demuxer}
         self._complaints_before = _complaints()
         self._raised = 0
@@ -119,7 +122,7 @@ class FfmpegSource(Source):
             graph.add("aformat", **shape),
             graph.add("asetnsamples", n=str(frames), p="0"),
         ]
-        if self._demuxer in _STAMPED:
+        if self._steadied:
             steps.insert(0, graph.add("asetpts", expr=_STEADY))
         sink = graph.add("abuffersink")
         graph.link_nodes(movie, *steps, sink).configure()
@@ -187,7 +190,7 @@ def _audio_stream(file: av.container.InputContainer) -> av.AudioStream:
 def _planes(frame: av.frame.Frame) -> Samples:
     assert isinstance(frame, av.AudioFrame)  # noqa: S101 (the graph has no other)
     channels = frame.layout.nb_channels
-    return planar(np.frombuffer(bytes(frame.planes[0]), np.int16, frame.samples * channels), channels)
+    return planar(np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples * channels), channels)
 
 
 def _without(pieces: Iterator[Samples], frames: int) -> Iterator[Samples]:

@@ -113,8 +113,10 @@ class Reading:
         from calls_adapters.audio.ffmpeg import FfmpegSource  # noqa: PLC0415 (WAV files get by without PyAV)
 
         demuxer, start = self._container
-        links = ogg.links(self._file, start, self._size) if demuxer == "ogg" else [(start, self._size)]
-        return FfmpegSource(path, demuxer, links)
+        if demuxer != "ogg":
+            return FfmpegSource(path, demuxer, [(start, self._size)])
+        links = ogg.links(self._file, start, self._size)
+        return FfmpegSource(path, demuxer, links, tells_time=all(ogg.tells_time(self._file, *link) for link in links))
 
 
 def _read(file: BinaryIO, start: int, size: int) -> bytes:
