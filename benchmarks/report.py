@@ -24,9 +24,6 @@ DOCS: Final = Path("docs/explanation/performance.md")
 PLOT: Final = "performance.svg"
 BEGIN: Final = "<!-- begin: made by python -m benchmarks.report --docs -->"
 END: Final = "<!-- end -->"
-LEFT_OUT: Final = {"growth", "fleet"}
-"""Their peer is themselves, or an ideal."""
-
 BAR_INCHES: Final = 0.22
 LEAST: Final = 0.2
 """Where the scale begins, at least."""
@@ -118,8 +115,8 @@ def draw(results: Mapping[str, Figures], path: Path) -> None:
     }  # small, and the same
     groups = [
         (f"{table.title}, beside {table.peer}", drawn)
-        for name, _, table in tables_of(results)
-        if name not in LEFT_OUT
+        for _, _, table in tables_of(results)
+        if table.drawn
         and (drawn := [row for row in table.rows if advantage(row) and wanted_advantage(row) is not None])
     ]
     if not groups:

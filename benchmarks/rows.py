@@ -54,6 +54,8 @@ class Table:
     peer: str
     rows: Sequence[Row]
     about: Sequence[str] = ()
+    drawn: bool = True
+    """False where the peer is Calls itself, or an ideal."""
 
 
 def of_startup(figures: Figures) -> Iterator[Table]:
@@ -138,7 +140,9 @@ def of_fleet(figures: Figures) -> Iterator[Table]:
         rows.append(Row(f"{what}: CPU of a recording, worker's", drain["worker_cpu_ms"], None, "ms"))
         rows.append(Row(f"{what}: CPU of a recording, PostgreSQL's", drain["postgres_cpu_ms"], None, "ms"))
     rows.append(Row("memory of a worker", max(drain["worker_mb"] for drain in figures["drains"]), None, "MB"))
-    yield Table("A fleet of workers: processes x slots", "the ideal", rows, [f"waiting {figures['wait_sec']} s"])
+    yield Table(
+        "A fleet of workers: processes x slots", "the ideal", rows, [f"waiting {figures['wait_sec']} s"], drawn=False
+    )
 
 
 def of_audio(figures: Figures) -> Iterator[Table]:
@@ -158,9 +162,19 @@ def of_audio(figures: Figures) -> Iterator[Table]:
                 )
         peak = methods.get("silencedetect", methods["decoder"])["peak_mb"]
         rows.append(Row(f"{name}: peak memory", round(ours["peak_mb"]), round(peak), "MB", bound=110))
-        for minutes, mb in figures["peak_mb"].get(name, {}).items():
-            rows.append(Row(f"{name}: peak memory of {minutes} minutes", round(mb), None, "MB", bound=110))
     yield Table("Analysis, by hour of audio", "what is named", rows)
+    if figures["peak_mb"]:
+        yield Table("Analysis, peak memory by length", "the shortest", [*of_lengths(figures["peak_mb"])], drawn=False)
+
+
+def of_lengths(peaks: Figures) -> Iterator[Row]:
+    """Yield what the longest takes beside the shortest: for Opus, and for what takes most."""
+    most = max(peaks, key=lambda name: max(peaks[name].values()))
+    for name in dict.fromkeys([*(name for name in peaks if "opus" in name), most]):
+        (shortest, least), *others = peaks[name].items()
+        for minutes, mb in others:
+            what = f"{name}: {minutes} minutes beside {shortest}"
+            yield Row(what, round(mb), round(least), "MB", bound=110)
 
 
 def of_whisper(figures: Figures) -> Iterator[Table]:
@@ -225,7 +239,7 @@ def of_growth(figures: Figures) -> Iterator[Table]:
         rows.append(Row(what, row["large"], row["small"], row["unit"], figures["times"]))
     for rows_of_calls, mb in figures["peak_mb"].items():
         rows.append(Row(f"peak memory of the server of {int(rows_of_calls):,} calls", mb, None, "MB"))
-    yield Table("Ten times as much", "a tenth", rows)
+    yield Table("Ten times as much", "a tenth", rows, drawn=False)
 
 
 REPORTED: Final[Mapping[str, Callable[[Figures], Iterator[Table]]]] = {
