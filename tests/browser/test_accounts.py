@@ -85,6 +85,9 @@ def test_a_viewer_only_looks(guarded: Service, admin: httpx2.Client, opened: Cal
     expect(page.get_by_role("heading", name="look at me")).to_be_visible()
     expect(page.get_by_role("button", name="Actions")).to_have_count(0)
     assert admin.get(f"/calls/{call['id']}").status_code == 200
+    page.goto(f"{guarded.url}/ui/access")
+    expect(page.get_by_role("heading", name="This page is for other roles")).to_be_visible()
+    expect(page.get_by_role("button", name="Add a user")).to_have_count(0)
 
 
 def test_a_session_that_ends(guarded: Service, admin: httpx2.Client, opened: Callable[..., Page]) -> None:

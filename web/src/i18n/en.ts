@@ -25,6 +25,7 @@ export default {
     yes: 'yes',
     no: 'no',
     notFound: 'There is no such page.',
+    mayNot: 'This page is for other roles. An administrator can give you one.',
     home: 'To the calls',
     copy: 'Copy',
     copied: 'Copied',
