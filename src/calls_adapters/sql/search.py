@@ -21,11 +21,12 @@ from calls_adapters.sql.finding import (
     page_of,
     page_of_common,
 )
+from calls_adapters.sql.listing import count_by_time, filters_of, page_by_time, place, used
 from calls_adapters.sql.pieces import COMMON, CommonPieces, pattern
 from calls_adapters.sql.rows import call_from, transcript_from
 from calls_adapters.sql.speech import found_by_words_in_postgres, found_by_words_in_sqlite, saying
 from calls_adapters.sql.standing import Row
-from calls_adapters.sql.tables.calls import call_tags, calls
+from calls_adapters.sql.tables.calls import calls
 from calls_adapters.sql.tables.recordings import findings, recordings, steps
 from calls_core.call import Call, CallStatus
 from calls_core.findings import Transcript
@@ -52,10 +53,7 @@ class SqlCallSearch(CallSearch):
         return self._database.is_postgres and await self._pieces.count_ahead()
 
     async def page(self, wanted: CallFilter, request: PageRequest) -> CallPage:
-        found, filters = self._asked(wanted)
-        read, total = await self._counted_ahead(found, filters, request) or await self._searched(
-            found, filters, request
-        )
+        read, total = await self._read(wanted, request)
         items = tuple(read[: request.limit])
         capped = total > COUNT_CAP and not request.exact_count
         more = len(read) > request.limit
@@ -65,6 +63,24 @@ class SqlCallSearch(CallSearch):
             total_capped=capped,
             next_cursor=Cursor(started_at=items[-1].details.started_at, id=items[-1].id) if more else None,
         )
+
+    async def _read(self, wanted: CallFilter, request: PageRequest) -> tuple[Sequence[Call], int]:
+        if (values := used(wanted)) is not None:
+            return await self._listed(values, request)
+        found, filters = self._asked(wanted)
+        ahead = await self._counted_ahead(found, filters, request)
+        return ahead or await self._searched(found, filters, request)
+
+    async def _listed(self, values: Mapping[str, Any], request: PageRequest) -> tuple[Sequence[Call], int]:
+        names = tuple(values)
+        page = page_by_time(names, request.order, continued=request.cursor is not None)
+        read = [call_from(row) for row in await self._database.rows(page, {**values, **place(request)})]
+        if not request.count:
+            return read, 0
+        if (total := _known_total(read, request)) is None:
+            rows = await self._database.rows(count_by_time(names, exact=request.exact_count), values)
+            total = rows[0]["fitting"]
+        return read, total
 
     async def _counted_ahead(
         self, found: Found, filters: _Filters, request: PageRequest
@@ -173,7 +189,7 @@ class SqlCallSearch(CallSearch):
     def _asked(self, wanted: CallFilter) -> tuple[Found, _Filters]:
         is_postgres = self._database.is_postgres
         words = wanted.text and wanted.text.stemmed(self._stemmer.stem)
-        filters = _filters(wanted)
+        filters = filters_of(wanted)
         if wanted.query is not None:
             found = (found_in_postgres if is_postgres else found_in_sqlite)(wanted, wanted.query)
             return found, [*filters, *([calls.c.id.in_(saying(words, is_postgres=is_postgres))] if words else [])]
@@ -186,21 +202,6 @@ class SqlCallSearch(CallSearch):
         if self._database.is_postgres:
             return func.date_trunc(bucket.value, calls.c.started_at, "UTC")
         return func.substr(cast(calls.c.started_at, Text), 1, _BUCKET_TEXT[bucket])
-
-
-def _filters(wanted: CallFilter) -> _Filters:
-    filters: list[ColumnElement[bool]] = []
-    if wanted.status is not None:
-        filters.append(calls.c.status == wanted.status.value)
-    if wanted.agent is not None:
-        filters.append(calls.c.agent == wanted.agent)
-    if wanted.tag is not None:
-        filters.append(calls.c.id.in_(select(call_tags.c.call_id).where(call_tags.c.tag == wanted.tag)))
-    if wanted.min_duration is not None:
-        filters.append(calls.c.duration_sec >= wanted.min_duration)
-    if wanted.max_duration is not None:
-        filters.append(calls.c.duration_sec <= wanted.max_duration)
-    return filters
 
 
 async def _page(connection: AsyncConnection, found: Found, filters: _Filters, request: PageRequest) -> Sequence[Call]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from calls_adapters.snowball import SnowballStemmer
 from calls_adapters.sql import Database, SqlCallSearch, SqlEventFeed, SqlHolds, SqlJobQueue
 from calls_adapters.sql.migrate import migrate
+from calls_adapters.sql.standing import Row, Standing, ask_driver
 from calls_core.call import CallStatus
 from calls_core.job import JobId
 from calls_core.search import CallFilter, PageRequest
@@ -71,6 +72,13 @@ def plans(database: Database, monkeypatch: pytest.MonkeyPatch) -> Plans:
         def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
             sent.append((statement, parameters))
 
+        async def noted(engine: AsyncEngine, standing: Standing, values: Mapping[str, Any]) -> Sequence[Row]:
+            asked = standing.sent(engine.dialect)
+            if "common_pieces" not in asked.text:  # small, and asked before the question itself
+                sent.append((asked.text, tuple(asked.arguments(values))))
+            return await ask_driver(engine, standing, values)
+
+        monkeypatch.setattr("calls_adapters.sql.database.ask_driver", noted)
         for engine in engines:
             event.listen(engine.sync_engine, "before_cursor_execute", note)
         await work
