@@ -147,7 +147,8 @@ async def compare(
         for name, server in servers.items():  # the first requests compile statements and open connections
             await server.turn(case, max(FEWEST, counts[name] // 10), options.clients, random.Random(0), Turns())
         for number in range(options.rounds):
-            for name, server in servers.items():
+            # Who goes first comes out worse, by up to a fifth.
+            for name, server in list(servers.items())[:: -1 if number % 2 else 1]:
                 await server.turn(case, counts[name], options.clients, random.Random(number), turns[name])
         ours, peer = turns["calls"].figures(), turns["peer"].figures()
         results[case.name] = {
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000], help="how many calls there are")
     parser.add_argument("--filled", help="URL of a database with the most of them, filled by benchmarks.filled")
     parser.add_argument("--requests", type=int, default=1000, help="how many in one turn")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--clients", type=int, default=8, help="how many at once")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
