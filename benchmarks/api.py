@@ -36,7 +36,7 @@ NEW_CALL: Final = {
     "direction": "inbound",
     "metadata": {"queue": "sales"},
 }
-TARGETS: Final = {"POST /calls": 0.5, "GET /calls/{id}": 0.45}
+TARGETS: Final = {"POST /calls": 0.5, "POST /calls with an Idempotency-Key": 0.5, "GET /calls/{id}": 0.45}
 """How much of the peer's processor time, of ``performance``'s table."""
 
 
