@@ -78,6 +78,10 @@ def cases(rows: int) -> tuple[Case, ...]:
     return (
         Case("POST /calls", lambda _: posted()),
         Case("POST /calls with an Idempotency-Key", lambda _: posted(f"Idempotency-Key: {uuid4()}\r\n")),
+        Case(
+            "the same, which the peer keeps too",
+            lambda _: posted(f"Idempotency-Key: {uuid4()}\r\nKeeps-Keys: true\r\n"),
+        ),
         Case("GET /calls/{id}", get(lambda chance: f"/calls/{chance.choice(ids)}")),
         Case("GET /calls, first page", get(lambda _: "/calls"), 0.2, 2 * slow),
         Case("GET /calls?query=790", get(lambda _: "/calls?query=790"), 0.1, slow),

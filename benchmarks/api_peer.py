@@ -1,21 +1,24 @@
 """What people would write instead: FastAPI, pydantic and SQLAlchemy's ORM over the same table ``calls``.
 
 Written as the documentation of the three has it (https://docs.sqlalchemy.org/en/20/orm/extensions/asyncio.html), one
-session for each request, without events, search keys and retries. ``python -m benchmarks.api_peer PORT URL`` serves it.
+session for each request, without events, search keys and retries; with ``Keeps-Keys: true`` it keeps the answer under
+the ``Idempotency-Key``, as we always do. ``python -m benchmarks.api_peer PORT URL`` serves it.
 """
 
+import hashlib
 import json
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Query, Response
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import DateTime, Text, func, or_, select
+from sqlalchemy import BigInteger, DateTime, Text, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -44,6 +47,39 @@ class CallRow(Table):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
     updated_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
+class KeyRow(Table):
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger)
+    until: Mapped[datetime]
+    payload_sha256: Mapped[str | None]
+    status: Mapped[int | None]
+    location: Mapped[str | None]
+    body: Mapped[str | None]
+    call_id: Mapped[UUID | None]
+
+    @classmethod
+    def of(cls, row: CallRow, key: str | None, payload: str) -> "KeyRow":
+        return cls(
+            owner="anybody",
+            key=key,
+            token=secrets.randbits(62),
+            until=datetime.now(UTC) + timedelta(days=1),
+            payload_sha256=payload,
+            status=201,
+            location=f"/calls/{row.id}",
+            body=Call.model_validate(row).model_dump_json(),
+            call_id=row.id,
+        )
+
+    def again(self, payload: str) -> Response:
+        if payload != self.payload_sha256:
+            raise HTTPException(422)
+        return Response(self.body, self.status or 201, {"Location": self.location or ""}, "application/json")
 
 
 class NewCall(BaseModel):
@@ -102,13 +138,28 @@ def make_app(url: str) -> FastAPI:
         async with sessions() as opened:
             yield opened
 
-    async def register(data: NewCall, response: Response, db: Annotated[AsyncSession, Depends(session)]) -> Call:
+    async def register(
+        data: NewCall,
+        response: Response,
+        db: Annotated[AsyncSession, Depends(session)],
+        idempotency_key: Annotated[str | None, Header()] = None,
+        keeps_keys: Annotated[bool, Header()] = False,  # noqa: FBT002 (as FastAPI has it)
+    ) -> Call | Response:
+        payload = hashlib.sha256(data.model_dump_json().encode()).hexdigest() if keeps_keys else ""
+        if keeps_keys and (kept := await db.get(KeyRow, ("anybody", idempotency_key))):
+            return kept.again(payload)
         row = CallRow(
             **data.model_dump(exclude={"tags", "metadata"}),
             tags=json.dumps(data.tags),
             details=json.dumps(data.metadata),
         )
         db.add(row)
+        if keeps_keys:
+            await db.flush()
+            key = KeyRow.of(row, idempotency_key, payload)
+            db.add(key)
+            await db.commit()
+            return key.again(payload)
         await db.commit()
         response.headers["Location"] = f"/calls/{row.id}"
         return Call.model_validate(row)
@@ -136,7 +187,7 @@ def make_app(url: str) -> FastAPI:
         return CallPage(total=await db.scalar(count) or 0, items=[Call.model_validate(row) for row in rows])
 
     app = FastAPI(lifespan=lifespan)
-    app.post("/calls", status_code=201)(register)
+    app.post("/calls", status_code=201, response_model=Call)(register)
     app.get("/calls/{call_id}")(get)
     app.get("/calls")(find)
     return app
