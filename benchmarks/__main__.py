@@ -5,7 +5,6 @@ Small sizes, in some ten minutes; ``--full`` takes the sizes of the targets, and
 
 import argparse
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.filled import filled
+from benchmarks.processes import environment
 from benchmarks.report import RESULTS
 from benchmarks.rows import REPORTED
 
@@ -109,9 +109,7 @@ def run(name: str, plan: Plan, folder: Path, lent: str = "") -> bool:
     print(f"\n=== {name} {' '.join(arguments)}, about {plan.seconds} s", flush=True)
     began = time.perf_counter()
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments, "--json", str(folder / f"{name}.json")]
-    # Python may keep what it compiles, else each of many short processes compiles all again.
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, check=False, env=environment)
+    done = subprocess.run(command, check=False, env=environment())
     print(f"=== {name} took {time.perf_counter() - began:.0f} s", flush=True)
     return done.returncode == 0
 

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def median(values: Sequence[float], digits: int = 3) -> float:
 def running(command: Sequence[str], folder: Path, port: int, **variables: str) -> Iterator[int]:
     """Run a server until the block ends, and give its process id once it listens on *port*."""
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, *command], env=_environment(variables), stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, *command], env=environment(**variables), stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + START_LIMIT_SEC
         while not listens(port):
@@ -92,9 +92,10 @@ def running(command: Sequence[str], folder: Path, port: int, **variables: str) -
         process.wait(START_LIMIT_SEC)
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return that of this process, in which Python may keep what it compiles: users' servers do."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(variables)
+def environment(**variables: str) -> dict[str, str]:
+    """Return that of this process, in which Python may keep what it compiles: users' servers do, and each of many
+    short processes would compile all again."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | variables
 
 
 def listens(port: int) -> bool:

@@ -13,17 +13,16 @@ import shutil
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.processes import conditions
+from benchmarks.processes import conditions, cpu_seconds, forget_peak, memory_mb, running
 from tests.servers.ports import free_port
 
 MEGA: Final = 1_000_000
@@ -45,21 +44,9 @@ class Server:
     """A running server process."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: int
     target: Callable[["Server"], tuple[str, str, bytes, bytes]]
     probe: str
-    samples: dict[int, list[Sample]] = field(default_factory=dict)
-
-    def cpu_sec(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory_mb(self, what: str) -> float:
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1000
-
-    def forget_peak(self) -> None:
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def request(self, head: str, before: bytes = b"", path: Path | None = None, after: bytes = b"") -> tuple[int, Any]:
         """Send one request and return its status and JSON."""
@@ -113,44 +100,28 @@ def serving(name: str, folder: Path) -> Iterator[Server]:
     folder.mkdir()
     port = free_port()
     if name == "peer":
-        command, probe = (
-            [sys.executable, "-m", "benchmarks.upload_peer", str(port), str(folder)],
-            "/hello",
-        )
+        command, probe = ["-m", "benchmarks.upload_peer", str(port), str(folder)], "/hello"
     else:
-        command, probe = (
-            [sys.executable, "-m", "calls_app", "serve", "--no-worker", "--port", str(port)],
-            "/health/live",
-        )
-    environment = os.environ | {
+        command, probe = ["-m", "calls_app", "serve", "--no-worker", "--port", str(port)], "/health/live"
+    variables = {
         "DATABASE_URL": f"sqlite:///{folder / 'calls.db'}",
         "RECORDINGS_DIR": str(folder / "recordings"),
         "MAX_UPLOAD_BYTES": str(2**33),
         "LOG_LEVEL": "ERROR",
     }
     target = {"peer": to_peer, "calls, form": to_calls_form, "calls, PUT": to_calls_put}[name]
-    process = subprocess.Popen(command, env=environment)
-    server = Server(port, process, target, probe)
-    try:
-        for _ in range(200):
-            try:
-                server.request(f"GET {probe} HTTP/1.1")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield server
-    finally:
-        process.terminate()
-        process.wait()
+    with running(command, folder, port, **variables) as process:
+        yield Server(port, process, target, probe)
 
 
 def measure(server: Server, path: Path, sha256: str) -> Sample:
     gigabytes = path.stat().st_size / 1e9
-    server.forget_peak()
-    memory, cpu, began = server.memory_mb("VmRSS"), server.cpu_sec(), time.perf_counter()
+    forget_peak(server.process)
+    memory, used, began = memory_mb(server.process), cpu_seconds([server.process]), time.perf_counter()
     server.upload(path, sha256)
     seconds = time.perf_counter() - began
-    return Sample(gigabytes * 1000 / seconds, (server.cpu_sec() - cpu) / gigabytes, server.memory_mb("VmHWM") - memory)
+    used = cpu_seconds([server.process]) - used
+    return Sample(gigabytes * 1000 / seconds, used / gigabytes, memory_mb(server.process, "VmHWM") - memory)
 
 
 LIMITS: Final = {
@@ -176,8 +147,8 @@ def children_cpu_sec() -> float:
 
 def measure_stall(server: Server, path: Path, sha256: str) -> tuple[float, float, float, float]:
     """Return the median and the longest wait for a small GET (ms) while uploads run, their MB/s, and memory (MB)."""
-    server.forget_peak()
-    memory = server.memory_mb("VmRSS")
+    forget_peak(server.process)
+    memory = memory_mb(server.process)
     threads = [threading.Thread(target=server.upload, args=(path, sha256)) for _ in range(CLIENTS)]
     began = time.perf_counter()
     for thread in threads:
@@ -189,7 +160,7 @@ def measure_stall(server: Server, path: Path, sha256: str) -> tuple[float, float
         waits.append((time.perf_counter() - asked) * 1000)
         time.sleep(0.002)
     speed = CLIENTS * path.stat().st_size / 1e6 / (time.perf_counter() - began)
-    return statistics.median(waits), max(waits), speed, server.memory_mb("VmHWM") - memory
+    return statistics.median(waits), max(waits), speed, memory_mb(server.process, "VmHWM") - memory
 
 
 def make_file(folder: Path, size: int) -> tuple[Path, str]:
